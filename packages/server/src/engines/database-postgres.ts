@@ -1,0 +1,114 @@
+// PostgreSQL through a pool of sessions.
+import pg, { type ClientBase, type PoolConfig } from "pg";
+import type { Connection, Database, SqlResult, SqlValue } from "../ports/database.ts";
+import { inTransaction, PgConnection } from "./pg-connection.ts";
+import { toDatabaseError } from "./pg-errors.ts";
+import { PreparedStatements } from "./pg-statements.ts";
+import { columnTypes } from "./pg-values.ts";
+
+/** Where the database is: a URL, or its parts. What is left out comes from the PG... environment, as with psql. */
+export interface PostgresOptions {
+  readonly url?: string | undefined;
+  readonly host?: string | undefined;
+  readonly port?: number | undefined;
+  readonly user?: string | undefined;
+  readonly password?: string | undefined;
+  readonly database?: string | undefined;
+  /** Sessions at most; 10 unless given. */
+  readonly poolSize?: number | undefined;
+  /** Milliseconds to wait for a session; 5,000 unless given. */
+  readonly connectTimeoutMs?: number | undefined;
+  /** Milliseconds that a statement may run; 30,000 unless given. */
+  readonly statementTimeoutMs?: number | undefined;
+  /** Milliseconds that a statement may wait for a lock; 10,000 unless given. */
+  readonly lockTimeoutMs?: number | undefined;
+}
+
+/** How much later than the server's own time-out a silent connection counts as lost, in milliseconds. */
+const ANSWER_MARGIN_MS = 10_000;
+
+/**
+ * Opens a pool of sessions, the first of them at once.
+ * @throws DatabaseError `unavailable` when the server cannot be reached, `fault` when it refuses (password, no such database).
+ */
+export async function openPostgres(options: PostgresOptions): Promise<Database> {
+  const statementTimeoutMs = options.statementTimeoutMs ?? 30_000;
+  const database = new PostgresDatabase(poolConfig(options, statementTimeoutMs), statementTimeoutMs + ANSWER_MARGIN_MS);
+  try {
+    await database.query("select 1");
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+  return database;
+}
+
+function poolConfig(options: PostgresOptions, statementTimeoutMs: number): PoolConfig {
+  const { host, port, user, password, database } = options;
+  const where = options.url === undefined ? { host, port, user, password, database } : { connectionString: options.url };
+  return {
+    ...where,
+    application_name: "parlor",
+    max: options.poolSize ?? 10,
+    connectionTimeoutMillis: options.connectTimeoutMs ?? 5_000,
+    idleTimeoutMillis: 30_000,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    statement_timeout: statementTimeoutMs,
+    lock_timeout: options.lockTimeoutMs ?? 10_000,
+    idle_in_transaction_session_timeout: 60_000,
+    options: "-c TimeZone=UTC -c default_transaction_isolation=read\\ committed",
+    types: columnTypes,
+    // Calls on one connection are sent without waiting for the answers to those before.
+    pipeline: true,
+  };
+}
+
+class PostgresDatabase implements Database {
+  readonly #pool: pg.Pool;
+  readonly #answerTimeoutMs: number;
+  readonly #statements = new WeakMap<ClientBase, PreparedStatements>();
+  #closed: Promise<void> | undefined;
+
+  constructor(config: PoolConfig, answerTimeoutMs: number) {
+    this.#answerTimeoutMs = answerTimeoutMs;
+    this.#pool = new pg.Pool(config);
+    // A lost session is known by the calls that fail, and by the pool, which makes another. Unheard, these would throw.
+    this.#pool.on("error", () => {});
+    this.#pool.on("connect", (client) => client.on("error", () => {}));
+  }
+
+  async query<Row>(sql: string, params?: readonly SqlValue[]): Promise<SqlResult<Row>> {
+    const connection = await this.connect();
+    try {
+      return await connection.query<Row>(sql, params);
+    } finally {
+      await connection.release();
+    }
+  }
+
+  async transaction<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    return inTransaction(await this.connect(), work);
+  }
+
+  async connect(): Promise<Connection> {
+    const client = await this.#checkOut();
+    const statements = this.#statements.get(client) ?? new PreparedStatements();
+    this.#statements.set(client, statements);
+    const onRelease = (broken: boolean) => client.release(broken);
+    return new PgConnection({ client, statements, onRelease, answerTimeoutMs: this.#answerTimeoutMs });
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#pool.end();
+    return this.#closed;
+  }
+
+  async #checkOut(): Promise<pg.PoolClient> {
+    try {
+      return await this.#pool.connect();
+    } catch (error) {
+      throw toDatabaseError(error, false);
+    }
+  }
+}

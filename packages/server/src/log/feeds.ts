@@ -1,0 +1,201 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { type Room, ServerFrameSchema } from "@parlor/contract";
+import type { Kysely } from "kysely";
+import { eventBatch } from "../domain/event-batch.ts";
+import { notExisting } from "../domain/refusals.ts";
+import { RoomEvent } from "../domain/room-event.ts";
+import { RoomPolicy, rulesOfRoom } from "../domain/room-policy.ts";
+import type { Bus } from "../ports/bus.ts";
+import { findRoom, roomHeads } from "../store/rooms.ts";
+import type { Schema } from "../store/schema.ts";
+import { type FeedLimits, type FeedObserver, RoomFeed } from "./room-feed.ts";
+import { rulesOf } from "./views.ts";
+
+export interface FeedsOptions {
+  readonly store: Kysely<Schema>;
+  readonly bus: Bus;
+  readonly limits: FeedLimits;
+  /** Feeds kept beyond those that are pinned. */
+  readonly maxIdle: number;
+  /** How often the ends of the logs are looked up (milliseconds); left out where nobody else can write. */
+  readonly headCheckMs?: number | undefined;
+  readonly reportFault: (error: unknown) => void;
+}
+
+/** A feed that is being loaded, and what came in meanwhile. */
+interface Loading {
+  readonly promise: Promise<RoomFeed>;
+  readonly early: RoomEvent[];
+}
+
+/** The feeds of this node: loaded when needed, kept true by commits and hints, given up when long unused. */
+export class Feeds {
+  readonly #options: FeedsOptions;
+  readonly #observers: FeedObserver[] = [];
+  /** In the order of their last use. */
+  readonly #feeds = new Map<string, RoomFeed>();
+  readonly #loading = new Map<string, Loading>();
+  readonly #unsubscribe = new Map<string, () => void>();
+  readonly #headChecks: NodeJS.Timeout | undefined;
+  #pinned = 0;
+
+  constructor(options: FeedsOptions) {
+    this.#options = options;
+    if (options.headCheckMs === undefined) return;
+    this.#headChecks = setInterval(() => void this.#checkHeads().catch(options.reportFault), options.headCheckMs);
+    this.#headChecks.unref();
+  }
+
+  /** Every event of every feed from now on. */
+  observe(observer: FeedObserver): void {
+    this.#observers.push(observer);
+  }
+
+  get size(): number {
+    return this.#feeds.size;
+  }
+
+  /** The feed of a room, if it is in memory. */
+  peek(roomId: string): RoomFeed | undefined {
+    return this.#feeds.get(roomId);
+  }
+
+  /** @throws ParlorError NOT_FOUND when there is no such room */
+  async get(roomId: string): Promise<RoomFeed> {
+    const feed = this.#feeds.get(roomId);
+    if (!feed) return this.#load(roomId);
+    if (feed.policy.deleted) throw notExisting();
+    this.#feeds.delete(roomId);
+    this.#feeds.set(roomId, feed);
+    return feed;
+  }
+
+  /** Keeps a feed in memory until it is unpinned as often as it was pinned. */
+  pin(feed: RoomFeed): void {
+    if (feed.pins++ === 0) this.#pinned++;
+  }
+
+  unpin(feed: RoomFeed): void {
+    if (--feed.pins === 0) this.#pinned--;
+  }
+
+  /** Takes what this node has committed, and tells the others. */
+  committed(roomId: string, events: readonly RoomEvent[]): void {
+    this.#options.bus.publish(topicOf(roomId), eventBatch(events));
+    const first = events[0]?.event.kind;
+    if (first?.case === "roomCreated" && first.value.room) this.#begin(first.value.room, events);
+    else this.#arrived(roomId, events);
+  }
+
+  close(): void {
+    clearInterval(this.#headChecks);
+    for (const unsubscribe of this.#unsubscribe.values()) unsubscribe();
+    this.#unsubscribe.clear();
+    this.#feeds.clear();
+  }
+
+  #arrived(roomId: string, events: readonly RoomEvent[]): void {
+    this.#feeds.get(roomId)?.accept(events);
+    this.#loading.get(roomId)?.early.push(...events);
+  }
+
+  #load(roomId: string): Promise<RoomFeed> {
+    const running = this.#loading.get(roomId);
+    if (running) return running.promise;
+    const early: RoomEvent[] = [];
+    const promise = this.#read(roomId, early).finally(() => this.#loading.delete(roomId));
+    this.#loading.set(roomId, { promise, early });
+    return promise;
+  }
+
+  /**
+   * The feed of a room that was just made needs nothing from the Store. Somebody may have found the room there already, between
+   * its commit and now: then its first events are in the feed's past, and only have to be told.
+   */
+  #begin(room: Room, events: readonly RoomEvent[]): void {
+    const found = this.#feeds.has(room.id) || this.#loading.has(room.id);
+    if (found) return void this.get(room.id).then((feed) => this.#tell(feed, events), this.#options.reportFault);
+    this.#subscribe(room.id);
+    this.#add(room.id, 0, new RoomPolicy(rulesOfRoom(room), 0)).accept(events);
+  }
+
+  #add(roomId: string, head: number, policy: RoomPolicy): RoomFeed {
+    const observe: FeedObserver = (feed, events) => this.#tell(feed, events);
+    const feed = new RoomFeed({ roomId, head, policy }, { ...this.#options, observe });
+    this.#feeds.set(roomId, feed);
+    this.#giveUpIdle();
+    return feed;
+  }
+
+  /** Listens before it reads, so that nothing falls between the two. */
+  async #read(roomId: string, early: RoomEvent[]): Promise<RoomFeed> {
+    this.#subscribe(roomId);
+    try {
+      const row = await findRoom(this.#options.store, roomId);
+      if (!row) throw notExisting();
+      const feed = this.#add(roomId, row.last_seq, new RoomPolicy(rulesOf(row), row.policy_seq));
+      feed.accept(early);
+      return feed;
+    } catch (error) {
+      this.#forget(roomId);
+      throw error;
+    }
+  }
+
+  #tell(feed: RoomFeed, events: readonly RoomEvent[]): void {
+    for (const observer of this.#observers) this.#show(observer, feed, events);
+    if (feed.policy.deleted && feed.pins === 0) this.#forget(feed.roomId);
+  }
+
+  /** What is committed is committed: an observer's fault is nobody else's. */
+  #show(observer: FeedObserver, feed: RoomFeed, events: readonly RoomEvent[]): void {
+    try {
+      observer(feed, events);
+    } catch (error) {
+      this.#options.reportFault(error);
+    }
+  }
+
+  /** Compares the ends of all feeds with the Store: heals what a lost hint has left behind. */
+  async #checkHeads(): Promise<void> {
+    for (const head of await roomHeads(this.#options.store, [...this.#feeds.keys()])) {
+      void this.#feeds.get(head.id)?.catchUp(head.last_seq);
+    }
+  }
+
+  #subscribe(roomId: string): void {
+    const { bus } = this.#options;
+    const onHint = (payload: Uint8Array): void => this.#arrived(roomId, decode(payload));
+    const onGap = (): void => void this.#afterGap(roomId).catch(this.#options.reportFault);
+    this.#unsubscribe.set(roomId, bus.subscribe(topicOf(roomId), onHint, onGap));
+  }
+
+  async #afterGap(roomId: string): Promise<void> {
+    for (const head of await roomHeads(this.#options.store, [roomId])) await this.#feeds.get(roomId)?.catchUp(head.last_seq);
+  }
+
+  #giveUpIdle(): void {
+    let excess = this.#feeds.size - this.#pinned - this.#options.maxIdle;
+    for (const [roomId, feed] of this.#feeds) {
+      if (excess <= 0) return;
+      if (feed.pins > 0) continue;
+      this.#forget(roomId);
+      excess--;
+    }
+  }
+
+  #forget(roomId: string): void {
+    this.#feeds.delete(roomId);
+    this.#unsubscribe.get(roomId)?.();
+    this.#unsubscribe.delete(roomId);
+  }
+}
+
+function topicOf(roomId: string): string {
+  return `room:${roomId}`;
+}
+
+/** A hint is a ServerFrame that holds the events. */
+function decode(payload: Uint8Array): RoomEvent[] {
+  return fromBinary(ServerFrameSchema, payload).events.map((event) => RoomEvent.of(event));
+}

@@ -1,0 +1,124 @@
+import { hash } from "node:crypto";
+import { Code, ParlorError, Reason } from "@parlor/contract";
+import type { Caller } from "../domain/call.ts";
+import { mayRead, requirePoster, type Standing, slowModeMs } from "../domain/permissions.ts";
+import { exhausted, notExisting } from "../domain/refusals.ts";
+import { findByKeys, findMembers, type Session } from "../store/log-statements.ts";
+import { findMember, updateMember } from "../store/members.ts";
+import type { MessageRow } from "../store/messages.ts";
+import type { RoomTransaction } from "./room-transaction.ts";
+import { memberPolicy, messageMessage } from "./views.ts";
+
+export interface SendDraft {
+  /** The id that the message gets. */
+  readonly id: string;
+  readonly roomId: string;
+  readonly caller: Pick<Caller, "userId" | "role">;
+  readonly text: string;
+  /** Empty when the author gave none. */
+  readonly clientMessageId: string;
+}
+
+export interface SendResult {
+  readonly row: MessageRow;
+  readonly duplicate: boolean;
+}
+
+/** The sends of one transaction: what they need is read in two statements for all, and they are stored in one. */
+export class SendRun {
+  readonly #session: Session;
+  readonly #drafts: readonly SendDraft[];
+  /** Messages by key: those in the store and those of this run. */
+  readonly #byKey = new Map<string, MessageRow>();
+  /** The messages to store. */
+  readonly rows: MessageRow[] = [];
+
+  constructor(session: Session, drafts: readonly SendDraft[]) {
+    this.#session = session;
+    this.#drafts = drafts;
+  }
+
+  /** @throws ParlorError */
+  async send(draft: SendDraft, room: RoomTransaction): Promise<SendResult> {
+    const standing = await room.standing(draft.caller);
+    if (!mayRead(standing)) throw notExisting();
+    // A repeat is answered like the first time even where the author may no longer write: it asks what became of a message.
+    const first = draft.clientMessageId === "" ? undefined : this.#byKey.get(keyOf(draft));
+    if (first) return repeatOf(first, draft);
+    requirePoster(standing, room.now.getTime());
+    await this.#slowDown(draft, room, standing);
+    const row = this.#append(draft, room);
+    this.rows.push(row);
+    if (draft.clientMessageId !== "") this.#byKey.set(keyOf(draft), row);
+    return { row, duplicate: false };
+  }
+
+  #append(draft: SendDraft, room: RoomTransaction): MessageRow {
+    const row: MessageRow = {
+      room_id: draft.roomId,
+      seq: room.lastSeq + 1,
+      id: draft.id,
+      author_id: draft.caller.userId,
+      text: draft.text,
+      client_message_id: draft.clientMessageId === "" ? null : draft.clientMessageId,
+      content_hash: contentHash(draft.text),
+      created_at: room.now,
+      edited_at: null,
+      deleted_at: null,
+    };
+    room.append(draft.caller.userId, { case: "messageSent", value: { $typeName: "parlor.v1.MessageSent", message: messageMessage(row) } });
+    return row;
+  }
+
+  /** Reads the messages that were sent under the same keys. */
+  async findRepeats(): Promise<void> {
+    const keys = this.#drafts.filter((draft) => draft.clientMessageId !== "").map((draft) => ({ ...draft, authorId: draft.caller.userId }));
+    if (keys.length === 0) return;
+    for (const row of await findByKeys(this.#session, keys))
+      this.#byKey.set(`${row.room_id} ${row.author_id} ${row.client_message_id}`, row);
+  }
+
+  /** Reads the authors that memory does not know. */
+  async findAuthors(rooms: ReadonlyMap<string, RoomTransaction>): Promise<void> {
+    const unknown = new Map<string, SendDraft>();
+    for (const draft of this.#drafts) {
+      const room = rooms.get(draft.roomId);
+      if (room?.exists && room.policy.member(draft.caller.userId) === undefined)
+        unknown.set(`${draft.roomId} ${draft.caller.userId}`, draft);
+    }
+    if (unknown.size === 0) return;
+    const pairs = [...unknown.values()];
+    const found = await findMembers(
+      this.#session,
+      pairs.map((draft) => draft.roomId),
+      pairs.map((draft) => draft.caller.userId),
+    );
+    const members = new Map(found.map((row) => [`${row.room_id} ${row.user_id}`, memberPolicy(row)]));
+    for (const [key, draft] of unknown) rooms.get(draft.roomId)?.policy.learnCurrent(draft.caller.userId, members.get(key) ?? null);
+  }
+
+  async #slowDown(draft: SendDraft, room: RoomTransaction, standing: Standing): Promise<void> {
+    const waitMs = slowModeMs(standing);
+    if (waitMs === 0) return;
+    const { userId } = draft.caller;
+    const last = (await findMember(room.store, draft.roomId, userId))?.last_sent_at?.getTime() ?? 0;
+    const remainingMs = last + waitMs - room.now.getTime();
+    if (remainingMs > 0) throw exhausted(Reason.SLOW_MODE, `Slow mode: one message every ${waitMs / 1000} seconds.`, remainingMs);
+    await updateMember(room.store, draft.roomId, userId, { last_sent_at: room.now });
+  }
+}
+
+function repeatOf(first: MessageRow, draft: SendDraft): SendResult {
+  if (Buffer.compare(first.content_hash, contentHash(draft.text)) === 0) return { row: first, duplicate: true };
+  const message = "This client_message_id was used for a message with another text.";
+  const violations = [{ field: "client_message_id", description: "must be new for each message" }];
+  throw new ParlorError(Code.ALREADY_EXISTS, Reason.CLIENT_MESSAGE_ID_REUSED, message, { violations });
+}
+
+function keyOf(draft: SendDraft): string {
+  return `${draft.roomId} ${draft.caller.userId} ${draft.clientMessageId}`;
+}
+
+function contentHash(text: string): Buffer {
+  return hash("sha256", text, "buffer");
+}

@@ -1,0 +1,188 @@
+// Every setting of the server, once: the config, its checks, `parlor serve --help` and docs/configuration.md come from here.
+// What the contract fixes (sizes of pages, lengths of names and so on) is in the proto files and cannot be set.
+import {
+  choice,
+  duration,
+  integer,
+  networks,
+  onOff,
+  optionalInteger,
+  optionalPostgresUrl,
+  optionalText,
+  optionalWebUrl,
+  origins,
+  secret,
+  section,
+  size,
+  text,
+} from "./settings.ts";
+
+const server = section("Server", {
+  port: integer("PORT", 8080, [0, 65535], "The port on which every protocol is served. 0 takes any free port."),
+  host: text(
+    "HOST",
+    "0.0.0.0",
+    "The address to listen on. The default is every IPv4 address of the machine; `::` is every IPv6 and IPv4 address; " +
+      "`127.0.0.1` is this machine alone, which is right behind a reverse proxy on the same machine.",
+  ),
+  grpcPort: optionalInteger("PARLOR_GRPC_PORT", [0, 65535], "A port for gRPC alone, beside the one for every protocol."),
+  publicUrl: optionalWebUrl(
+    "PARLOR_PUBLIC_URL",
+    "Where people reach the server, when that is not where it listens: it is shown in documents and links.",
+  ),
+  dataDir: text(
+    "PARLOR_DATA_DIR",
+    "./data",
+    "The folder of the embedded database and of the control socket `parlor.sock`. It is made when it is not there.",
+  ),
+  allowedOrigins: origins(
+    "PARLOR_ALLOWED_ORIGINS",
+    "Web origins whose pages may call the server, beside its own. `*` allows every origin; credentials such as cookies are never allowed.",
+  ),
+  trustedProxies: networks(
+    "PARLOR_TRUSTED_PROXIES",
+    "Reverse proxies whose `X-Forwarded-For` is believed. Without them, a proxy's address counts as its clients' address.",
+  ),
+  metrics: choice(
+    "PARLOR_METRICS",
+    "local",
+    ["local", "all", "off"],
+    "Who may read `/metrics`: `local` is whoever connects from this machine, and not through a proxy.",
+  ),
+  drainMs: duration(
+    "PARLOR_DRAIN_TIME",
+    "30s",
+    ["0s", "1h"],
+    "On shutdown, how long calls and connections have to end before they are cut.",
+  ),
+});
+
+const database = section("Database", {
+  url: optionalPostgresUrl("DATABASE_URL", "The PostgreSQL database. Without it, and without `DB_HOST`, the embedded database is used."),
+  host: optionalText("DB_HOST", "The host of the PostgreSQL database, or the folder of its socket, instead of `DATABASE_URL`."),
+  port: optionalInteger("DB_PORT", [1, 65535], "The port of the PostgreSQL database; 5432 when left out."),
+  user: optionalText("DB_USER", "The database user; `parlor` when left out."),
+  password: secret("DB_PASSWORD", "The database password."),
+  name: optionalText("DB_NAME", "The database's name; `parlor` when left out."),
+  poolSize: integer("PARLOR_DB_POOL_SIZE", 10, [1, 500], "Most connections to PostgreSQL."),
+});
+
+const auth = section("Signing in", {
+  signUp: onOff(
+    "PARLOR_SIGN_UP",
+    "on",
+    "Whether people may make accounts for themselves. When off, administrators make them with `parlor user create`.",
+  ),
+  bcryptCost: integer(
+    "PARLOR_BCRYPT_COST",
+    12,
+    [4, 16],
+    "The cost of a password hash: one more doubles the time. Below 10 is for tests alone.",
+  ),
+  hashConcurrency: optionalInteger(
+    "PARLOR_HASH_CONCURRENCY",
+    [1, 64],
+    "Password hashes computed at the same time, each on its own core; left out, one less than there are cores, and at most 3.",
+  ),
+  hashQueue: integer(
+    "PARLOR_HASH_QUEUE",
+    100,
+    [1, 10_000],
+    "Password hashes that may wait; beyond it, log-ins and sign-ups are refused as OVERLOADED.",
+  ),
+  accessTokenMs: duration("PARLOR_ACCESS_TOKEN_LIFETIME", "15m", ["1s", "1d"], "How long an access token is good."),
+  refreshTokenMs: duration("PARLOR_REFRESH_TOKEN_LIFETIME", "30d", ["1m", "365d"], "How long a session lives without being refreshed."),
+  refreshGraceMs: duration("PARLOR_REFRESH_GRACE", "30s", ["0s", "5m"], "How long a refresh may be retried with the same refresh token."),
+  issuer: text("PARLOR_ISSUER", "parlor", "The `iss` of access tokens. Servers that share a key need names of their own."),
+  signingKeyFile: optionalText(
+    "PARLOR_SIGNING_KEY_FILE",
+    "A file with the private key that signs access tokens: Ed25519 in PKCS #8 PEM, or as a JWK. Without it, the server makes one and keeps it in the database.",
+  ),
+});
+
+const limits = section("Limits", {
+  rateLimits: onOff("PARLOR_RATE_LIMITS", "on", "`off` lifts the limits on rates, for tests and benchmarks. All other limits stay."),
+  sendsPerSecond: integer("PARLOR_SENDS_PER_SECOND", 5, [1, 100_000], "Messages a user may send each second, in the long run."),
+  sendsBurst: integer("PARLOR_SENDS_BURST", 20, [1, 100_000], "Messages a user may send at once."),
+  callsPerSecond: integer(
+    "PARLOR_CALLS_PER_SECOND",
+    50,
+    [1, 100_000],
+    "Other calls a user (or an address, when not signed in) may make each second, in the long run.",
+  ),
+  callsBurst: integer("PARLOR_CALLS_BURST", 100, [1, 100_000], "Other calls a user or address may make at once."),
+  logInFailures: integer(
+    "PARLOR_LOG_IN_FAILURES",
+    10,
+    [1, 1000],
+    "Failed log-ins for one account from one address within `PARLOR_LOG_IN_WINDOW`.",
+  ),
+  logInWindowMs: duration("PARLOR_LOG_IN_WINDOW", "15m", ["1s", "1d"], "How long a failed log-in counts."),
+  signUpsPerMinute: integer("PARLOR_SIGN_UPS_PER_MINUTE", 3, [1, 10_000], "Accounts that may be made from one address each minute."),
+  messageCharacters: integer("PARLOR_MESSAGE_CHARACTERS", 8000, [1, 8000], "Longest text of a message, in Unicode code points."),
+  frameBytes: size(
+    "PARLOR_FRAME_SIZE",
+    "64KiB",
+    ["4KiB", "64KiB"],
+    "Largest request body, WebSocket message and gRPC message that is read.",
+  ),
+  connectionsPerUser: integer("PARLOR_CONNECTIONS_PER_USER", 20, [1, 100_000], "Live connections of one user."),
+  connectionsPerAddress: integer(
+    "PARLOR_CONNECTIONS_PER_ADDRESS",
+    1000,
+    [1, 1_000_000],
+    "Open network connections from one address. Those of `PARLOR_TRUSTED_PROXIES` are not counted.",
+  ),
+});
+
+const realtime = section("Live connections", {
+  heartbeatMs: duration("PARLOR_HEARTBEAT", "25s", ["100ms", "10m"], "How often the server sends a sign of life."),
+  deadAfterMs: duration("PARLOR_DEAD_AFTER", "10s", ["100ms", "10m"], "How long after a heartbeat the client has to show a sign of life."),
+  helloTimeoutMs: duration("PARLOR_HELLO_TIMEOUT", "10s", ["100ms", "1m"], "How long a new connection has to say who it is."),
+  outboundBytes: size(
+    "PARLOR_OUTBOUND_SIZE",
+    "1MiB",
+    ["64KiB", "1GiB"],
+    "What may wait to be sent on one connection; beyond it, the connection is closed as SLOW_CONSUMER.",
+  ),
+  resumeMaxEvents: integer(
+    "PARLOR_RESUME_MAX_EVENTS",
+    10_000,
+    [0, 10_000_000],
+    "Events that a returning client may have missed in one room and still gets; beyond it, it is told of a gap.",
+  ),
+  catchUpPageEvents: integer("PARLOR_CATCH_UP_PAGE", 500, [1, 10_000], "Events read from the database at a time when a client catches up."),
+  ringEvents: integer(
+    "PARLOR_RING_EVENTS",
+    256,
+    [0, 100_000],
+    "Newest events of each active room kept in memory, so that most clients catch up without the database.",
+  ),
+  awayAfterMs: duration("PARLOR_AWAY_AFTER", "5m", ["1s", "1d"], "How long without a sign of activity until a person appears as away."),
+  offlineAfterMs: duration(
+    "PARLOR_OFFLINE_AFTER",
+    "60s",
+    ["0s", "1h"],
+    "How long after the last sign of life a person appears as offline.",
+  ),
+});
+
+const log = section("Log", {
+  level: choice(
+    "PARLOR_LOG_LEVEL",
+    "info",
+    ["trace", "debug", "info", "warn", "error", "fatal", "silent"],
+    "The least level that is logged.",
+  ),
+  format: choice(
+    "PARLOR_LOG_FORMAT",
+    "auto",
+    ["auto", "json", "pretty"],
+    "`auto` is `pretty` on a terminal and `json`, one object a line, otherwise.",
+  ),
+});
+
+export const schema = { server, database, auth, limits, realtime, log } as const;
+
+/** Variables of the command line's client commands; the server does not read them. */
+export const clientVariables: readonly string[] = ["PARLOR_URL", "PARLOR_TOKEN"];

@@ -1,0 +1,116 @@
+import { clientVariables, schema } from "./config-schema.ts";
+import { nearest } from "./nearest.ts";
+import type { Section, Setting } from "./settings.ts";
+
+type Schema = typeof schema;
+type Values<S> =
+  S extends Section<infer Settings> ? { readonly [K in keyof Settings]: Settings[K] extends Setting<infer T> ? T : never } : never;
+
+/** The value of every setting. */
+export type Settings = { readonly [S in keyof Schema]: Values<Schema[S]> };
+
+/** Where the Store is kept. */
+export type DatabaseConfig =
+  | { readonly engine: "pglite"; readonly folder: string }
+  | { readonly engine: "postgres"; readonly url: string; readonly poolSize: number };
+
+/** What the server is told. Times are in milliseconds (`...Ms`), sizes in bytes (`...Bytes`). It holds secrets: do not log it. */
+export type Config = Omit<Settings, "database"> & { readonly database: DatabaseConfig };
+
+/** Environment variables, as in `process.env`. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** One or more variables are wrong; `problems` names every one of them, and never a secret. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(`The configuration is not good:\n${problems.map((problem) => `  ${problem}`).join("\n")}`);
+    this.problems = problems;
+  }
+}
+
+/** Every setting of the schema. */
+export const allSettings: readonly Setting<unknown>[] = Object.values(schema).flatMap((part) =>
+  Object.values<Setting<unknown>>(part.settings),
+);
+
+function shown(setting: Setting<unknown>, text: string): string {
+  return setting.secret ? "what it is now" : JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}...` : text);
+}
+
+/** The value of one setting; a variable that is empty counts as left out. */
+function read(setting: Setting<unknown>, env: Environment, problems: string[]): unknown {
+  const text = env[setting.variable]?.trim() ?? "";
+  if (text === "") return setting.fallback;
+  const value = setting.parse(text);
+  if (value === undefined) problems.push(`${setting.variable} must be ${setting.accepts}, not ${shown(setting, text)}.`);
+  return value;
+}
+
+/** Kubernetes puts such variables into every container beside a service named "parlor"; they are nobody's settings. */
+function isServiceLink(name: string, value: string | undefined): boolean {
+  return /_SERVICE_(HOST|PORT)(_|$)|_PORT_\d+_(TCP|UDP)(_|$)/.test(name) || /^(tcp|udp):\/\//.test(value ?? "");
+}
+
+function unknownVariables(env: Environment): string[] {
+  const known = [...allSettings.map((setting) => setting.variable), ...clientVariables];
+  const unknown = Object.keys(env).filter((name) => name.startsWith("PARLOR_") && !known.includes(name) && !isServiceLink(name, env[name]));
+  return unknown.map((name) => {
+    const plain = name.slice("PARLOR_".length);
+    const guess = known.includes(plain) ? plain : nearest(name, known);
+    return `${name} is not a setting.${guess === undefined ? "" : ` Did you mean ${guess}?`}`;
+  });
+}
+
+function databaseProblems(env: Environment): string[] {
+  const parts = ["DB_HOST", "DB_PORT", "DB_USER", "DB_PASSWORD", "DB_NAME"].filter((name) => (env[name] ?? "") !== "");
+  if (parts.length === 0) return [];
+  if ((env["DATABASE_URL"] ?? "") !== "") return [`DATABASE_URL and ${parts.join(", ")} say the same thing twice: keep one of them.`];
+  return parts.includes("DB_HOST")
+    ? []
+    : [`DB_HOST must be set when ${parts.join(", ")} is: without it the embedded database would be used.`];
+}
+
+/**
+ * The settings that an environment gives, with defaults for the rest.
+ * @throws ConfigError that names every variable that is wrong
+ */
+export function readSettings(env: Environment): Settings {
+  const problems: string[] = [];
+  const sections = Object.entries(schema).map(([name, part]) => {
+    const values = Object.entries<Setting<unknown>>(part.settings).map(([key, setting]) => [key, read(setting, env, problems)]);
+    return [name, Object.fromEntries(values)];
+  });
+  problems.push(...databaseProblems(env), ...unknownVariables(env));
+  if (problems.length > 0) throw new ConfigError(problems);
+  return Object.fromEntries(sections) as Settings;
+}
+
+function databaseConfig({ database, server }: Settings): DatabaseConfig {
+  const { url, host, port, user, password, name, poolSize } = database;
+  if (url !== undefined) return { engine: "postgres", url, poolSize };
+  if (host === undefined) return { engine: "pglite", folder: server.dataDir };
+  const account = encodeURIComponent(user ?? "parlor") + (password === undefined ? "" : `:${encodeURIComponent(password)}`);
+  const place = host.includes(":") ? `[${host}]` : encodeURIComponent(host);
+  return { engine: "postgres", url: `postgres://${account}@${place}:${port ?? 5432}/${encodeURIComponent(name ?? "parlor")}`, poolSize };
+}
+
+function frozen<T extends object>(value: T): T {
+  for (const inner of Object.values(value)) if (typeof inner === "object" && inner !== null) frozen(inner);
+  return Object.freeze(value);
+}
+
+/** The config that settings make: a choice of database instead of its parts. */
+export function makeConfig(settings: Settings): Config {
+  return frozen({ ...settings, database: databaseConfig(settings) });
+}
+
+/**
+ * The config that an environment gives.
+ * @throws ConfigError that names every variable that is wrong
+ */
+export function loadConfig(env: Environment): Config {
+  return makeConfig(readSettings(env));
+}

@@ -1,0 +1,18 @@
+/** What a subscriber gets. It must not change the bytes: others get the same ones. */
+export type BusHandler = (payload: Uint8Array) => void;
+
+/**
+ * Hints between nodes: "this was committed". Every engine passes the suite in `test/suites/bus.ts`. Guarantees, on purpose
+ * weak, since the Store is the truth and whoever listens must bear it:
+ * - a payload reaches the subscribers of its topic on the other nodes at most once each, never on the node that published it;
+ * - payloads that one node publishes to one topic arrive in that order, except for those that are lost;
+ * - after a loss that the bus knows of (a reconnect), `onGap` of every subscription is called once.
+ */
+export interface Bus {
+  /** Publishes to the other nodes. Never throws and never waits: a payload that cannot go now is lost. */
+  publish(topic: string, payload: Uint8Array): void;
+  /** Listens to a topic until the returned function is called. */
+  subscribe(topic: string, handler: BusHandler, onGap: () => void): () => void;
+  /** Ends every subscription and releases every resource. */
+  close(): Promise<void>;
+}

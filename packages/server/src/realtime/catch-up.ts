@@ -1,0 +1,48 @@
+import type { RoomEvent } from "../domain/room-event.ts";
+import { type Follower, split } from "./room-channel.ts";
+
+/**
+ * Brings a follower from a `seq` to the live stream, without hole or repeat:
+ * 1. backfill: from the Store, then from memory, a frame at a time and as fast as the reader takes them;
+ * 2. cutover: the last frame and the entry among the live readers, in one turn of the event loop;
+ * 3. live: the channel's affair.
+ */
+export async function catchUp(follower: Follower, after: number): Promise<void> {
+  const { feed } = follower.channel;
+  // JSON may take six times the bytes: a frame never fills what may wait.
+  const frameBytes = follower.connection.outboundBytes / 8;
+  let cursor = after;
+  while (!follower.gone) {
+    await takenUp(follower);
+    const recent = feed.recent(cursor);
+    // What the Store has beyond the head comes by the feed: it would be told twice.
+    const events = recent ?? (await feed.page(cursor)).filter(({ seq }) => seq <= feed.head);
+    const runs = [...split(events, frameBytes)];
+    if (recent && runs.length === 1) return cutOver(follower, recent);
+    for (const run of runs) {
+      await takenUp(follower);
+      write(follower, run);
+      cursor = run.at(-1)?.seq ?? raise(`The log of room ${feed.roomId} ends at ${cursor}, before its head ${feed.head}.`);
+    }
+  }
+}
+
+function raise(message: string): never {
+  throw new Error(message);
+}
+
+/** Everything up to the feed's head, then live; nothing can happen in between. */
+function cutOver(follower: Follower, rest: readonly RoomEvent[]): void {
+  if (follower.gone) return;
+  write(follower, rest);
+  follower.channel.join(follower);
+}
+
+function write({ connection, gone }: Follower, events: readonly RoomEvent[]): void {
+  if (!gone && events.length > 0) connection.deliver(connection.sink.format.events(events));
+}
+
+/** Waits for a reader that has much to take, so that catching up needs no more memory than being live. */
+async function takenUp({ connection }: Follower): Promise<void> {
+  if (connection.sink.queuedBytes > connection.outboundBytes / 8) await connection.sink.drained();
+}

@@ -1,0 +1,57 @@
+import type { Feeds } from "../log/feeds.ts";
+import type { RoomFeed } from "../log/room-feed.ts";
+import type { LiveConnection } from "./live-connection.ts";
+import { type Delivered, type Follower, RoomChannel } from "./room-channel.ts";
+import type { TurnQueue } from "./turn-queue.ts";
+
+/** The rooms that somebody on this node follows. A followed room's feed stays in memory. */
+export class Channels {
+  readonly #feeds: Feeds;
+  readonly #queue: TurnQueue;
+  readonly #delivered: Delivered;
+  readonly #byRoom = new Map<string, RoomChannel>();
+
+  constructor(feeds: Feeds, queue: TurnQueue, delivered: Delivered) {
+    this.#feeds = feeds;
+    this.#queue = queue;
+    this.#delivered = delivered;
+  }
+
+  peek(roomId: string): RoomChannel | undefined {
+    return this.#byRoom.get(roomId);
+  }
+
+  /** Registers a follower, which is not live yet. @throws ParlorError NOT_FOUND when there is no such room */
+  async follow(connection: LiveConnection, roomId: string): Promise<Follower> {
+    const feed = this.#feeds.peek(roomId) ?? (await this.#feeds.get(roomId));
+    const known = connection.followers.get(roomId);
+    if (known) return known;
+    // One that nobody follows is not kept: its feed is not pinned, and another may take its place.
+    if (connection.state === "ended") return { connection, channel: new RoomChannel(feed, this.#queue, this.#delivered), gone: true };
+    const follower: Follower = { connection, channel: this.#of(feed), gone: false };
+    this.#feeds.pin(feed);
+    follower.channel.followers++;
+    connection.followers.set(roomId, follower);
+    return follower;
+  }
+
+  leave(follower: Follower): void {
+    const { channel, connection } = follower;
+    const { roomId } = channel.feed;
+    if (connection.followers.get(roomId) !== follower) return;
+    connection.followers.delete(roomId);
+    channel.leave(follower);
+    this.#feeds.unpin(channel.feed);
+    channel.followers--;
+    if (channel.followers === 0) this.#byRoom.delete(roomId);
+  }
+
+  #of(feed: RoomFeed): RoomChannel {
+    let channel = this.#byRoom.get(feed.roomId);
+    if (!channel) {
+      channel = new RoomChannel(feed, this.#queue, this.#delivered);
+      this.#byRoom.set(feed.roomId, channel);
+    }
+    return channel;
+  }
+}

@@ -1,0 +1,216 @@
+import { create, type DescMethod, type Message } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import {
+  ApiToken_Scope,
+  type ClientFrame,
+  Code,
+  EventSchema,
+  Goodbye_Reason,
+  MessagesService,
+  ParlorError,
+  PingSchema,
+  PongSchema,
+  PresenceService,
+  Reason,
+  type Reply,
+  type TypingRequest,
+  TypingRequestSchema,
+  TypingResponseSchema,
+} from "@parlor/contract";
+import type { Kysely } from "kysely";
+import type { Call } from "../domain/call.ts";
+import { requireWriter } from "../domain/permissions.ts";
+import { denied, notExisting, precondition } from "../domain/refusals.ts";
+import { RoomEvent } from "../domain/room-event.ts";
+import type { Feeds } from "../log/feeds.ts";
+import type { Metrics } from "../ports/metrics.ts";
+import type { Schema } from "../store/schema.ts";
+import type { Calls } from "./calls.ts";
+import { Channels } from "./channels.ts";
+import type { Connection, Origin, Realtime } from "./connection.ts";
+import { type ConnectionOwner, LiveConnection } from "./live-connection.ts";
+import { Memberships, personalEvent } from "./memberships.ts";
+import { open } from "./opening.ts";
+import { Presences } from "./presences.ts";
+import { Roster } from "./roster.ts";
+import type { Sink } from "./sink.ts";
+import { TurnQueue } from "./turn-queue.ts";
+import { type Validity, Vigil } from "./vigil.ts";
+
+export interface HubOptions {
+  readonly store: Kysely<Schema>;
+  readonly feeds: Feeds;
+  readonly metrics: Metrics;
+  readonly heartbeatMs: number;
+  readonly deadAfterMs: number;
+  readonly helloTimeoutMs: number;
+  readonly outboundBytes: number;
+  readonly connectionsPerUser: number;
+  readonly resumeMaxEvents: number;
+  readonly awayAfterMs: number;
+  readonly offlineAfterMs: number;
+  /** Whether each of these sessions is still good. */
+  readonly stillValid: (sessionIds: readonly string[]) => Promise<ReadonlyMap<string, Validity>>;
+  readonly lastSeen: (userId: string, at: number) => void;
+  readonly reportFault: (error: unknown) => void;
+  readonly now: () => number;
+}
+
+/** Presence is told in rooms with at most this many live readers on a node. */
+const presenceReaders = 200;
+/** A person's typing in a room is told at most this often (milliseconds). */
+const typingEveryMs = 2000;
+
+/** Every live connection of this node: takes their frames, and brings them what happens in their rooms. */
+export class Hub implements Realtime, ConnectionOwner {
+  readonly queue = new TurnQueue();
+  readonly outboundBytes: number;
+  readonly now: () => number;
+  readonly presences: Presences;
+  readonly #options: HubOptions;
+  readonly #roster = new Roster();
+  readonly #channels: Channels;
+  readonly #memberships: Memberships;
+  readonly #vigil: Vigil;
+  #calls: Calls | undefined;
+  #draining = false;
+
+  constructor(options: HubOptions) {
+    this.#options = options;
+    this.outboundBytes = options.outboundBytes;
+    this.now = options.now;
+    this.#channels = new Channels(options.feeds, this.queue, (events, readers, lagMs) => {
+      options.metrics.delivered(events * readers);
+      options.metrics.fannedOut(lagMs);
+    });
+    this.#memberships = new Memberships(options.store, this.#roster, this.#channels, options.reportFault);
+    this.presences = new Presences({ ...options, roomReaders: presenceReaders }, this.#roster, this.#channels);
+    this.#vigil = new Vigil({ ...options, sweep: () => this.presences.sweep() });
+    options.feeds.observe((feed, events) => this.#memberships.observe(feed, events));
+    options.metrics.watch("queued_bytes", () => this.#vigil.queuedBytes());
+  }
+
+  /** Gives the hub the services; it takes connections only then. */
+  start(calls: Calls): void {
+    this.#calls = calls;
+    this.#vigil.start();
+  }
+
+  open(sink: Sink, origin: Origin): Connection {
+    const connection = new LiveConnection(sink, origin, this);
+    this.#options.metrics.connected(origin.protocol);
+    this.#vigil.add(connection);
+    if (this.#draining || !this.#calls) connection.end(Goodbye_Reason.SHUTDOWN, { afterMs: jitter(5000) });
+    return connection;
+  }
+
+  frame(connection: LiveConnection, frame: ClientFrame): void {
+    const calls = this.#calls;
+    if (!calls) return;
+    if (connection.state === "awaiting")
+      void open({ ...this.#options, calls, channels: this.#channels, roster: this.#roster }, connection, frame).then(() =>
+        this.#opened(connection),
+      );
+    else void this.#answer(calls, connection, frame);
+  }
+
+  ended(connection: LiveConnection, reason: Goodbye_Reason | undefined): void {
+    this.#options.metrics.disconnected(connection.origin.protocol, reason === undefined ? "CLIENT" : Goodbye_Reason[reason]);
+    this.#vigil.remove(connection);
+    const rooms = [...connection.followers.keys()];
+    for (const follower of connection.followers.values()) this.#channels.leave(follower);
+    const { caller } = connection;
+    if (!caller) return;
+    this.#roster.remove(connection, caller.userId);
+    this.presences.departed(caller.userId, rooms);
+  }
+
+  /** Ends the live connections of these sessions. */
+  endSessions(sessionIds: readonly string[], reason: Goodbye_Reason): void {
+    const ids = new Set(sessionIds);
+    for (const connection of [...this.#roster.all()]) if (connection.caller && ids.has(connection.caller.sessionId)) connection.end(reason);
+  }
+
+  /** Ends all live connections of a person. */
+  endUser(userId: string, reason: Goodbye_Reason): void {
+    for (const connection of [...this.#roster.of(userId)]) connection.end(reason);
+  }
+
+  /** A person's read marker moved: told to their other connections, and to this one. */
+  readMarked(userId: string, roomId: string, readSeq: number): void {
+    const event = personalEvent(roomId, { case: "readMarked", value: { $typeName: "parlor.v1.ReadMarked", readSeq } });
+    for (const connection of this.#roster.of(userId)) if (connection.state === "open") connection.personal(event);
+  }
+
+  get size(): number {
+    return this.#vigil.size;
+  }
+
+  /** Says goodbye to everyone, each with another time to come back, and takes nobody new. */
+  drain(spreadMs: number): void {
+    this.#draining = true;
+    this.#vigil.stop();
+    for (const connection of this.#vigil.connections()) connection.end(Goodbye_Reason.SHUTDOWN, { afterMs: jitter(spreadMs) });
+  }
+
+  #opened(connection: LiveConnection): void {
+    const { caller } = connection;
+    if (connection.state !== "open" || !caller) return;
+    this.#memberships.settle(connection);
+    this.presences.arrived(caller.userId);
+  }
+
+  async #answer(calls: Calls, connection: LiveConnection, { id, kind }: ClientFrame): Promise<void> {
+    try {
+      connection.reply(id, await this.#carryOut(calls, connection, kind));
+      if (connection.caller && kind.case !== "ping") this.presences.active(connection.caller.userId);
+    } catch (error) {
+      if (!(error instanceof ParlorError)) this.#options.reportFault(error);
+      const refusal = error instanceof ParlorError ? error : new ParlorError(Code.INTERNAL, Reason.FAULT, "The server failed to answer.");
+      connection.reply(id, { case: "error", value: refusal.toWire(connection.origin.requestId) });
+    }
+  }
+
+  async #carryOut(calls: Calls, connection: LiveConnection, kind: ClientFrame["kind"]): Promise<Reply["result"]> {
+    const { caller, origin } = connection;
+    if (connection.state !== "open" || !caller) throw precondition(Reason.UNEXPECTED_FRAME, "Wait for the welcome before the next frame.");
+    const call: Call = { requestId: origin.requestId, protocol: origin.protocol, address: origin.address, caller };
+    const unary = async (method: DescMethod, request: Message): Promise<never> => (await calls.call(method, request, call)) as never;
+    switch (kind.case) {
+      case "send":
+        return { case: "send", value: await unary(MessagesService.method.sendMessage, kind.value) };
+      case "markRead":
+        return { case: "markRead", value: await unary(MessagesService.method.markRead, kind.value) };
+      case "setPresence":
+        return { case: "setPresence", value: await unary(PresenceService.method.setPresence, kind.value) };
+      case "typing":
+        if (caller.scopes && !caller.scopes.has(ApiToken_Scope.WRITE))
+          throw denied(Reason.SCOPE_MISSING, "This API token lacks the scope WRITE.");
+        calls.admit(TypingRequestSchema, kind.value, caller);
+        await this.#typing(connection, kind.value);
+        return { case: "typing", value: create(TypingResponseSchema) };
+      case "ping":
+        calls.admit(PingSchema, kind.value, caller);
+        return { case: "pong", value: create(PongSchema) };
+      default:
+        throw precondition(Reason.UNEXPECTED_FRAME, "The stream is open already: a hello comes only once.");
+    }
+  }
+
+  async #typing(connection: LiveConnection, { roomId }: TypingRequest): Promise<void> {
+    const { caller, followers, typedAt } = connection;
+    const follower = followers.get(roomId);
+    if (!caller || !follower) throw notExisting();
+    const { channel } = follower;
+    const now = this.now();
+    requireWriter({ caller, member: await channel.feed.member(caller.userId), rules: channel.feed.policy.rules }, now);
+    if ((typedAt.get(roomId) ?? 0) + typingEveryMs > now) return;
+    typedAt.set(roomId, now);
+    const kind = { case: "typing", value: { $typeName: "parlor.v1.Typing", userId: caller.userId } } as const;
+    channel.ephemeral(RoomEvent.of(create(EventSchema, { roomId, at: timestampFromMs(now), actorId: caller.userId, kind })));
+  }
+}
+
+function jitter(spreadMs: number): number {
+  return Math.floor(Math.random() * spreadMs);
+}

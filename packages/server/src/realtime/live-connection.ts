@@ -1,0 +1,154 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  type ClientFrame,
+  type Event,
+  Goodbye_Reason,
+  type ParlorError,
+  type Reply,
+  ReplySchema,
+  ServerFrameSchema,
+} from "@parlor/contract";
+import type { Caller } from "../domain/call.ts";
+import { newId } from "../domain/ids.ts";
+import { RoomEvent } from "../domain/room-event.ts";
+import type { Connection, Origin } from "./connection.ts";
+import { goodbye } from "./goodbyes.ts";
+import type { Follower, Reader } from "./room-channel.ts";
+import type { FrameFormat, Sink } from "./sink.ts";
+import type { TurnQueue, TurnTask } from "./turn-queue.ts";
+
+/** What a connection tells its hub. */
+export interface ConnectionOwner {
+  readonly queue: TurnQueue;
+  readonly outboundBytes: number;
+  readonly now: () => number;
+  /** A frame came in: the hello first, until the connection is open. */
+  frame(connection: LiveConnection, frame: ClientFrame): void;
+  /** The connection ended, by either side; said once. `reason` is left out when the client went away. */
+  ended(connection: LiveConnection, reason: Goodbye_Reason | undefined): void;
+}
+
+/**
+ * A live connection: `awaiting` its hello, `opening` while its rooms are read, `open`, `ended`.
+ * Only an open connection takes other frames.
+ */
+export type ConnectionState = "awaiting" | "opening" | "open" | "ended";
+
+/** Empty frames, which say only "I am here"; one for each format. */
+const beats = new Map<FrameFormat, Uint8Array>();
+
+export class LiveConnection implements Connection, Reader, TurnTask {
+  readonly id = newId();
+  readonly origin: Origin;
+  readonly sink: Sink;
+  readonly openedAt: number;
+  readonly outboundBytes: number;
+  state: ConnectionState = "awaiting";
+  caller: Caller | undefined;
+  readonly followers = new Map<string, Follower>();
+  /** What happened to its memberships while it was opening: left, or entered with the event of this `seq`. */
+  readonly meanwhile = new Map<string, "left" | number>();
+  /** When typing was last told, by room. */
+  readonly typedAt = new Map<string, number>();
+  /** When anything was last heard, and when something that shows a person. Milliseconds since 1970. */
+  heardAt: number;
+  activeAt: number;
+  beatAt: number;
+  readonly #owner: ConnectionOwner;
+  #replies: Reply[] = [];
+
+  constructor(sink: Sink, origin: Origin, owner: ConnectionOwner) {
+    this.sink = sink;
+    this.origin = origin;
+    this.#owner = owner;
+    this.openedAt = owner.now();
+    this.outboundBytes = owner.outboundBytes;
+    this.heardAt = this.activeAt = this.beatAt = this.openedAt;
+  }
+
+  // What the transport does.
+
+  receive(frame: ClientFrame): void {
+    if (this.state === "ended") return;
+    this.heardAt = this.#owner.now();
+    if (frame.kind.case !== "ping") this.activeAt = this.heardAt;
+    this.#owner.frame(this, frame);
+  }
+
+  reject(reason: Goodbye_Reason, error: ParlorError): void {
+    this.end(reason, { error });
+  }
+
+  refuse(id: number, error: ParlorError): void {
+    this.heardAt = this.#owner.now();
+    if (this.state === "open") this.reply(id, { case: "error", value: error.toWire() });
+    else this.end(Goodbye_Reason.BAD_FRAME, { error });
+  }
+
+  alive(): void {
+    this.heardAt = this.#owner.now();
+  }
+
+  closed(): void {
+    this.#finish(undefined);
+  }
+
+  // What the hub does.
+
+  deliver(bytes: Uint8Array): void {
+    if (this.state === "ended") return;
+    if (this.sink.queuedBytes + bytes.length > this.outboundBytes) this.end(Goodbye_Reason.SLOW_CONSUMER);
+    else this.sink.write(bytes);
+  }
+
+  offer(bytes: Uint8Array): void {
+    if (this.state === "open" && this.sink.queuedBytes < this.outboundBytes / 8) this.sink.write(bytes);
+  }
+
+  /** An event for this person alone. */
+  personal(event: Event): void {
+    this.deliver(this.sink.format.events([RoomEvent.of(event)]));
+  }
+
+  /** Answers a frame; answers of one turn ride together. Only errors are told to frames without id. */
+  reply(id: number, result: Reply["result"]): void {
+    if (this.state === "ended" || (id === 0 && result.case !== "error")) return;
+    this.#replies.push(create(ReplySchema, { id, result }));
+    this.#owner.queue.add(this);
+  }
+
+  run(): boolean {
+    const replies = this.#replies;
+    this.#replies = [];
+    if (replies.length > 0) this.deliver(this.sink.format.frame(create(ServerFrameSchema, { replies })));
+    return true;
+  }
+
+  /** Says that the server is here, and asks whether the client is. */
+  beat(now: number): void {
+    const { format } = this.sink;
+    let frame = beats.get(format);
+    if (!frame) {
+      frame = format.frame(create(ServerFrameSchema));
+      beats.set(format, frame);
+    }
+    this.beatAt = now;
+    this.offer(frame);
+    this.sink.ping();
+  }
+
+  end(reason: Goodbye_Reason, details: { readonly error?: ParlorError; readonly afterMs?: number } = {}): void {
+    if (this.state === "ended") return;
+    this.run();
+    // The replies may have been too much for it.
+    if ((this.state as ConnectionState) === "ended") return;
+    this.sink.end(goodbye(reason, details));
+    this.#finish(reason);
+  }
+
+  #finish(reason: Goodbye_Reason | undefined): void {
+    if (this.state === "ended") return;
+    this.state = "ended";
+    this.#owner.ended(this, reason);
+  }
+}

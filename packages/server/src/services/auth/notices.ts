@@ -1,0 +1,46 @@
+import type { Goodbye_Reason } from "@parlor/contract";
+import type { Bus } from "../../ports/bus.ts";
+
+const topic = "identities";
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Sessions or API tokens that are no longer good: the named ones, or all of a person. */
+export interface Ended {
+  readonly sessionIds?: readonly string[];
+  readonly userId?: string;
+  readonly reason: Goodbye_Reason;
+}
+
+/** What nodes tell each other after it was committed. Without `reason` something else about the person changed, such as the role. */
+export type Notice = Omit<Ended, "reason"> & { readonly reason?: Goodbye_Reason };
+
+export interface NoticeHandlers {
+  /** On this node and on the others. */
+  noticed(notice: Notice): void;
+  /** Notices of other nodes were lost. */
+  lost(): void;
+}
+
+/** Carries notices to this node at once and to the others by the bus. */
+export class Notices {
+  readonly #bus: Bus;
+  readonly #handlers: NoticeHandlers;
+  readonly #unsubscribe: () => void;
+
+  constructor(bus: Bus, handlers: NoticeHandlers) {
+    this.#bus = bus;
+    this.#handlers = handlers;
+    const receive = (payload: Uint8Array) => handlers.noticed(JSON.parse(decoder.decode(payload)) as Notice);
+    this.#unsubscribe = bus.subscribe(topic, receive, () => handlers.lost());
+  }
+
+  send(notice: Notice): void {
+    this.#handlers.noticed(notice);
+    this.#bus.publish(topic, encoder.encode(JSON.stringify(notice)));
+  }
+
+  close(): void {
+    this.#unsubscribe();
+  }
+}

@@ -1,0 +1,41 @@
+import { Code, invalidFields, type MarkReadRequest, ParlorError, Reason, type SendMessageRequest } from "@parlor/contract";
+import { type Call, callerOf } from "../../domain/call.ts";
+import { newId } from "../../domain/ids.ts";
+import { notExisting } from "../../domain/refusals.ts";
+import { messageMessage } from "../../log/views.ts";
+import { moveReadMarker } from "../../store/members.ts";
+import { reactionsOf } from "../../store/messages.ts";
+import type { MessagesContext } from "./context.ts";
+
+export async function sendMessage(
+  { writer, store, clock, maxCharacters }: MessagesContext,
+  { roomId, text, clientMessageId }: SendMessageRequest,
+  call: Call,
+) {
+  requireShort(text, maxCharacters);
+  const { row, duplicate } = await writer.send({ id: newId(clock.now()), roomId, caller: callerOf(call), text, clientMessageId });
+  // A message that was just made has no reactions yet; a repeat may.
+  const reactions = duplicate ? await reactionsOf(store, roomId, [row.seq]) : [];
+  return { message: messageMessage(row, reactions), duplicate };
+}
+
+/** @throws ParlorError INVALID_ARGUMENT when a text is longer than this server takes, which may be less than the contract allows */
+export function requireShort(text: string, maxCharacters: number): void {
+  if (text.length > maxCharacters && [...text].length > maxCharacters) {
+    throw invalidFields({ field: "text", description: `must be at most ${maxCharacters} characters` });
+  }
+}
+
+export async function markRead({ feeds, store, readMarked }: MessagesContext, { roomId, seq }: MarkReadRequest, call: Call) {
+  const { userId } = callerOf(call);
+  const feed = await feeds.get(roomId);
+  if (!(await feed.member(userId))) throw notExisting();
+  if (seq > feed.head) {
+    const violations = [{ field: "seq", description: `must be at most ${feed.head}, the end of the room` }];
+    throw new ParlorError(Code.OUT_OF_RANGE, Reason.SEQ_IN_FUTURE, "This seq lies beyond the end of the room.", { violations });
+  }
+  const moved = await moveReadMarker(store, roomId, userId, seq);
+  if (!moved) throw notExisting();
+  if (moved.moved) readMarked(userId, roomId, moved.readSeq);
+  return { readSeq: moved.readSeq };
+}

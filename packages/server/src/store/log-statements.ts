@@ -1,0 +1,93 @@
+// The statements that every commit to the rooms' logs runs. They go to the connection as they are, without a query builder: the
+// caller sends several of them before the first is answered, and each must leave in the moment of the call.
+import type { Connection } from "../ports/database.ts";
+import type { EventRow } from "./events.ts";
+import type { MemberRow } from "./members.ts";
+import type { MessageRow } from "./messages.ts";
+import type { RoomRow } from "./rooms.ts";
+
+export type Session = Pick<Connection, "query">;
+
+const roomColumns = `id, visibility, name, topic, created_by, created_at, archived_at, deleted_at, last_seq, policy_seq,
+  member_count, post_role, slow_mode_seconds, direct_key`;
+
+/** Locks the rows of rooms, in the order of their ids so that two writers never wait for each other. */
+export async function lockRooms(session: Session, ids: readonly string[]): Promise<RoomRow[]> {
+  const text = `select ${roomColumns} from rooms where id = any($1::uuid[]) and deleted_at is null order by id for update`;
+  return (await session.query<RoomRow>(text, [ids])).rows;
+}
+
+export interface MessageKey {
+  readonly roomId: string;
+  readonly authorId: string;
+  readonly clientMessageId: string;
+}
+
+/** The messages that were sent under these keys. */
+export async function findByKeys(session: Session, keys: readonly MessageKey[]): Promise<MessageRow[]> {
+  const text = `select m.* from unnest($1::uuid[], $2::uuid[], $3::text[]) as k(room_id, author_id, client_message_id)
+    join messages m using (room_id, author_id, client_message_id)`;
+  const columns = [keys.map((key) => key.roomId), keys.map((key) => key.authorId), keys.map((key) => key.clientMessageId)];
+  return (await session.query<MessageRow>(text, columns)).rows;
+}
+
+/** The members among these pairs of room and user. */
+export async function findMembers(session: Session, roomIds: readonly string[], userIds: readonly string[]): Promise<MemberRow[]> {
+  const text = "select m.* from unnest($1::uuid[], $2::uuid[]) as p(room_id, user_id) join room_members m using (room_id, user_id)";
+  return (await session.query<MemberRow>(text, [roomIds, userIds])).rows;
+}
+
+export interface RoomHead {
+  readonly id: string;
+  /** The `seq` after which the events were added. */
+  readonly previous_seq: number;
+  readonly last_seq: number;
+  readonly policy_seq: number;
+}
+
+// The division fails, and with it everything, when a room is gone or has moved on: so that this statement is right by itself,
+// without a lock before it.
+const append = `
+  with added as (
+    insert into room_events (room_id, seq, event, message_seq)
+    select * from unnest($1::uuid[], $2::bigint[], $3::bytea[], $4::bigint[])
+  ), sent as (
+    insert into messages (room_id, seq, id, author_id, text, client_message_id, content_hash, created_at)
+    select * from unnest($5::uuid[], $6::bigint[], $7::uuid[], $8::uuid[], $9::text[], $10::text[], $11::bytea[], $12::timestamptz[])
+  ), moved as (
+    update rooms set last_seq = head.last_seq, policy_seq = head.policy_seq
+    from unnest($13::uuid[], $14::bigint[], $15::bigint[], $16::bigint[]) as head(id, previous_seq, last_seq, policy_seq)
+    where rooms.id = head.id and rooms.last_seq = head.previous_seq
+    returning 1
+  )
+  select 1 / (count(*) = cardinality($13::uuid[]))::int from moved`;
+
+/**
+ * Adds to the logs: events, the messages among them, and the rooms' new ends.
+ * @throws DatabaseError `unique` or `fault` when a room is no longer where the heads say, or a message's key is taken
+ */
+export async function appendToLogs(
+  session: Session,
+  events: readonly EventRow[],
+  messages: readonly MessageRow[],
+  heads: readonly RoomHead[],
+): Promise<void> {
+  await session.query(append, [
+    events.map((row) => row.room_id),
+    events.map((row) => row.seq),
+    events.map((row) => row.event),
+    events.map((row) => row.message_seq),
+    messages.map((row) => row.room_id),
+    messages.map((row) => row.seq),
+    messages.map((row) => row.id),
+    messages.map((row) => row.author_id),
+    messages.map((row) => row.text),
+    messages.map((row) => row.client_message_id),
+    messages.map((row) => row.content_hash),
+    messages.map((row) => row.created_at),
+    heads.map((head) => head.id),
+    heads.map((head) => head.previous_seq),
+    heads.map((head) => head.last_seq),
+    heads.map((head) => head.policy_seq),
+  ]);
+}

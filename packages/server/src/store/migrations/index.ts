@@ -1,0 +1,12 @@
+import type { Kysely } from "kysely";
+import * as core from "./0001_core.ts";
+
+export interface Migration {
+  /** As the file's, and never changed: the database keeps it. */
+  readonly name: string;
+  up(db: Kysely<unknown>): Promise<void>;
+  down(db: Kysely<unknown>): Promise<void>;
+}
+
+/** In the order in which they are applied. */
+export const migrations: readonly Migration[] = [{ name: "0001_core", ...core }];

@@ -1,0 +1,77 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import { fromBinary } from "@bufbuild/protobuf";
+import { type ClientFrame, ClientFrameSchema, Code, Goodbye_Reason, ParlorError, RealtimeService, Reason } from "@parlor/contract";
+import type { Log } from "../../ports/log.ts";
+import type { Connection, Realtime } from "../../realtime/connection.ts";
+import { bearerOf } from "../bearer.ts";
+import type { ClientAddresses } from "../client-address.ts";
+import { malformed, refusalOf } from "../errors.ts";
+import { MessageReader } from "./messages.ts";
+import { callOf, timeoutMsOf } from "./metadata.ts";
+import { GrpcSink } from "./sink.ts";
+import { refuse } from "./status.ts";
+
+export const CONNECT_PATH = `/${RealtimeService.typeName}/${RealtimeService.method.connect.name}`;
+
+export interface ConnectDeps {
+  readonly realtime: Realtime;
+  readonly addresses: ClientAddresses;
+  readonly maxBytes: number;
+  readonly log: Log;
+}
+
+/**
+ * Serves one RealtimeService.Connect on its HTTP/2 stream. grpc-js would copy every message for every reader, and has no way
+ * to cut the stream of a reader that does not read.
+ */
+export function serveConnect(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, deps: ConnectDeps): void {
+  const { requestId, protocol, address } = callOf(headers, stream.session?.socket.remoteAddress, deps.addresses);
+  let token: string | undefined;
+  try {
+    token = bearerOf(headers.authorization);
+  } catch (thrown) {
+    refuse(stream, refusalOf(thrown, requestId, deps.log), requestId);
+    return;
+  }
+  stream.respond(
+    { ":status": 200, "content-type": "application/grpc+proto", "grpc-accept-encoding": "identity", "x-request-id": requestId },
+    { waitForTrailers: true },
+  );
+  const sink = new GrpcSink(stream, requestId, () => connection.alive());
+  const connection = deps.realtime.open(sink, { protocol, address, requestId, ...(token === undefined ? {} : { token }) });
+  // A client that will say nothing more may still listen: `end` is not a reason to close.
+  stream.on("data", readerOf(connection, deps.maxBytes));
+  stream.once("close", () => connection.closed());
+  watchDeadline(stream, headers, sink);
+}
+
+function readerOf(connection: Connection, maxBytes: number): (bytes: Buffer) => void {
+  const reader = new MessageReader(maxBytes);
+  let broken = false;
+  return (bytes) => {
+    if (broken) return;
+    try {
+      for (const message of reader.read(bytes)) connection.receive(decode(message));
+    } catch (thrown) {
+      broken = true;
+      const error = thrown as ParlorError;
+      connection.reject(error.reason === Reason.TOO_LARGE ? Goodbye_Reason.FRAME_TOO_LARGE : Goodbye_Reason.BAD_FRAME, error);
+    }
+  };
+}
+
+function decode(message: Buffer): ClientFrame {
+  try {
+    return fromBinary(ClientFrameSchema, message, { readUnknownFields: false });
+  } catch (cause) {
+    throw malformed("The message is not a ClientFrame in protobuf.", cause);
+  }
+}
+
+function watchDeadline(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, sink: GrpcSink): void {
+  const timeoutMs = timeoutMsOf(headers["grpc-timeout"]);
+  if (timeoutMs === undefined) return;
+  const late = new ParlorError(Code.DEADLINE_EXCEEDED, Reason.TIMEOUT, "The deadline of the call has passed.");
+  const timer = setTimeout(() => sink.finish(late.code, late.message, late), timeoutMs);
+  stream.once("close", () => clearTimeout(timer));
+}

@@ -1,0 +1,120 @@
+import type { Server } from "node:http";
+import type { Socket } from "node:net";
+import type { Log } from "../ports/log.ts";
+import type { Realtime } from "../realtime/connection.ts";
+import type { Api } from "../services/api.ts";
+import { ClientAddresses } from "./client-address.ts";
+import { createGrpc } from "./grpc/server.ts";
+import { createHttpServer, type Patience } from "./http-server.ts";
+import { OnePort } from "./one-port.ts";
+import { AllowedOrigins } from "./origins.ts";
+import type { Operations } from "./rest/operations.ts";
+import type { Documents } from "./rest/pages.ts";
+import { serveRest } from "./rest/server.ts";
+import { serveWebSockets } from "./websocket/server.ts";
+
+export interface ListenConfig {
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly host: string;
+  /** A port for gRPC alone, beside the one for every protocol. */
+  readonly grpcPort?: number | undefined;
+  /** Where people reach the server, when that is not where it listens: pages from there may use it. */
+  readonly publicUrl?: string | undefined;
+  /** Other origins whose pages may use the server. */
+  readonly allowedOrigins: readonly string[];
+  readonly trustedProxies: readonly string[];
+  readonly connectionsPerAddress: number;
+  /** Largest body, frame or message that is read. */
+  readonly frameBytes: number;
+  readonly patience?: Patience;
+}
+
+const defaultPatience: Patience = { headersMs: 10_000, requestMs: 30_000 };
+
+export interface ListenOptions {
+  readonly config: ListenConfig;
+  readonly api: Api;
+  readonly realtime: Realtime;
+  readonly operations: Operations;
+  readonly documents: Documents;
+  /** Takes connections that begin with an MQTT CONNECT; they are closed when it is left out. */
+  readonly mqtt?: (socket: Socket) => void;
+  readonly log: Log;
+}
+
+export interface Listener {
+  readonly port: number;
+  readonly grpcPort: number | undefined;
+  /** The address for a browser on this machine, without a slash at its end. */
+  readonly url: string;
+  /** Takes no new connections or streams and says that it is not ready; what is under way goes on. */
+  drain(): void;
+  /** Lets what is under way end, for so long (milliseconds), cuts the rest, and resolves when nothing is left. */
+  close(graceMs?: number): Promise<void>;
+}
+
+/** Serves every protocol on one port. @throws Error when the address cannot be had */
+export async function listen({ config, api, realtime, operations, documents, mqtt, log }: ListenOptions): Promise<Listener> {
+  const { connectionsPerAddress, frameBytes: maxBytes, patience = defaultPatience } = config;
+  const addresses = new ClientAddresses(config.trustedProxies);
+  const origins = new AllowedOrigins([
+    ...config.allowedOrigins,
+    ...(config.publicUrl === undefined ? [] : [new URL(config.publicUrl).origin]),
+  ]);
+  let draining = false;
+  const ready = async (): Promise<boolean> => !draining && (await operations.ready());
+
+  const http = createHttpServer(patience);
+  const rest = await serveRest(http, { api, addresses, origins, operations: { ...operations, ready }, documents, maxBytes, log });
+  const refuseWebSockets = serveWebSockets(http, { realtime, addresses, origins, maxBytes, log });
+  const grpc = createGrpc({ api, realtime, addresses, maxBytes, requestMs: patience.requestMs, log });
+
+  const doors = { http: (socket: Socket) => void http.emit("connection", socket), grpc: (socket: Socket) => grpc.inject(socket) };
+  const portOptions = { addresses, connectionsPerAddress, firstBytesMs: patience.headersMs };
+  const all = new OnePort({ ...portOptions, doors: mqtt === undefined ? doors : { ...doors, mqtt } });
+  const grpcOnly = new OnePort({ ...portOptions, doors: { grpc: doors.grpc } });
+  const drain = (): void => {
+    draining = true;
+    all.stop();
+    grpcOnly.stop();
+    refuseWebSockets();
+    grpc.drain();
+  };
+  const close = async (graceMs = 0): Promise<void> => {
+    drain();
+    if (graceMs > 0) await emptied(http, [all, grpcOnly], graceMs);
+    grpc.close();
+    all.destroy();
+    grpcOnly.destroy();
+    http.close();
+    await rest.close();
+  };
+  try {
+    const port = await all.listen(config.port, config.host);
+    const grpcPort = config.grpcPort === undefined ? undefined : await grpcOnly.listen(config.grpcPort, config.host);
+    return { port, grpcPort, url: `http://${hostForUrl(config.host)}:${port}`, drain, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** How often connections that wait for another request are looked for, which is when they can be closed (milliseconds). */
+const IDLE_CHECK_MS = 50;
+
+/** Resolves when no connection is left, or the time is over. */
+async function emptied(http: Server, ports: readonly OnePort[], graceMs: number): Promise<void> {
+  const over = Promise.withResolvers<void>();
+  const timer = setTimeout(over.resolve, graceMs);
+  const checks = setInterval(() => http.closeIdleConnections(), IDLE_CHECK_MS);
+  http.closeIdleConnections();
+  await Promise.race([over.promise, Promise.all(ports.map((port) => port.emptied()))]);
+  clearTimeout(timer);
+  clearInterval(checks);
+}
+
+function hostForUrl(host: string): string {
+  if (host === "0.0.0.0" || host === "::" || host === "") return "localhost";
+  return host.includes(":") ? `[${host}]` : host;
+}

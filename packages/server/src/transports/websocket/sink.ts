@@ -1,0 +1,53 @@
+import type { Socket } from "node:net";
+import { create } from "@bufbuild/protobuf";
+import { type Goodbye, Goodbye_Reason, ServerFrameSchema } from "@parlor/contract";
+import type { WebSocket } from "ws";
+import type { FrameFormat, Sink } from "../../realtime/sink.ts";
+import { endings } from "../goodbyes.ts";
+import { PING_FRAME } from "./frames.ts";
+
+const NOTHING = Buffer.alloc(0);
+
+/**
+ * The way out of one connection. It writes whole WebSocket frames to the socket itself; what `ws` writes in between, pongs
+ * and the close frame, are whole frames too.
+ */
+export class WebSocketSink implements Sink {
+  readonly format: FrameFormat;
+  /** The close code of RFC 6455 when the client broke the protocol; otherwise the goodbye's reason has one. */
+  violation: number | undefined;
+  readonly #socket: Socket;
+  readonly #webSocket: WebSocket;
+  #ended = false;
+
+  constructor(format: FrameFormat, socket: Socket, webSocket: WebSocket) {
+    this.format = format;
+    this.#socket = socket;
+    this.#webSocket = webSocket;
+  }
+
+  write(bytes: Uint8Array): void {
+    if (!this.#ended && this.#socket.writable) this.#socket.write(bytes);
+  }
+
+  get queuedBytes(): number {
+    return this.#socket.destroyed ? 0 : this.#socket.writableLength;
+  }
+
+  async drained(): Promise<void> {
+    if (this.queuedBytes === 0) return;
+    // The callback of a write is called after all writes before it, and with an error when the socket is closed instead.
+    await new Promise<void>((resolve) => this.#socket.write(NOTHING, () => resolve()));
+  }
+
+  ping(): void {
+    this.write(PING_FRAME);
+  }
+
+  end(goodbye: Goodbye): void {
+    if (this.#ended) return;
+    this.write(this.format.frame(create(ServerFrameSchema, { goodbye })));
+    this.#ended = true;
+    this.#webSocket.close(this.violation ?? endings[goodbye.reason].webSocket, Goodbye_Reason[goodbye.reason]);
+  }
+}

@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { sql } from "kysely";
+import { newId } from "../../src/domain/ids.ts";
+import { DatabaseError } from "../../src/ports/database.ts";
+import { onEveryDatabase } from "../support/databases.ts";
+
+const user = (username: string) => ({
+  id: newId(),
+  username,
+  display_name: "Somebody",
+  role: 3,
+  password_hash: "",
+  created_at: new Date(),
+  bio: "",
+  avatar_url: "",
+  deactivated_at: null,
+  last_seen_at: null,
+});
+
+onEveryDatabase("the store", (current) => {
+  const usernames = async () =>
+    (await current().store.selectFrom("users").select("username").orderBy("username").execute()).map((row) => row.username);
+
+  it("runs a transaction in one session, and commits it", async () => {
+    await current()
+      .store.transaction()
+      .execute(async (tx) => {
+        const session = async () => (await sql<{ id: string }>`select pg_current_xact_id()::text as id`.execute(tx)).rows[0]?.id;
+        const first = await session();
+        await tx.insertInto("users").values(user("kept")).execute();
+        assert.equal(await session(), first);
+      });
+    assert.deepEqual(await usernames(), ["kept"]);
+  });
+
+  it("rolls back what throws, and passes the error on", async () => {
+    const failure = new Error("no");
+    const work = current()
+      .store.transaction()
+      .execute(async (tx) => {
+        await tx.insertInto("users").values(user("lost")).execute();
+        throw failure;
+      });
+    await assert.rejects(work, (error) => error === failure);
+    assert.deepEqual(await usernames(), ["kept"]);
+  });
+
+  it("fails with the port's errors, inside and outside of transactions", async () => {
+    const { store } = current();
+    const isDuplicate = (error: unknown) =>
+      error instanceof DatabaseError && error.kind === "unique" && error.constraint === "users_username";
+    await assert.rejects(store.insertInto("users").values(user("kept")).execute(), isDuplicate);
+    await assert.rejects(
+      store.transaction().execute((tx) => tx.insertInto("users").values(user("kept")).execute()),
+      isDuplicate,
+    );
+  });
+
+  it("counts rows", async () => {
+    const { numUpdatedRows } = await current().store.updateTable("users").set({ bio: "x" }).executeTakeFirstOrThrow();
+    assert.equal(numUpdatedRows, 1n);
+  });
+
+  it("runs transactions with another isolation", async () => {
+    const level = await current()
+      .store.transaction()
+      .setIsolationLevel("repeatable read")
+      .execute(async (tx) => {
+        return (await sql<{ level: string }>`select current_setting('transaction_isolation') as level`.execute(tx)).rows[0]?.level;
+      });
+    assert.equal(level, "repeatable read");
+  });
+
+  it("gives no session outside of transactions", async () => {
+    const two = current()
+      .store.connection()
+      .execute(async (connection) => {
+        await sql`select 1`.execute(connection);
+        await sql`select 2`.execute(connection);
+      });
+    await assert.rejects(two, /use transaction\(\)/);
+  });
+});

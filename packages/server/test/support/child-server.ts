@@ -1,0 +1,60 @@
+// The server as a process of its own, to be killed.
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import type { Environment } from "../../src/index.ts";
+
+const parlor = fileURLToPath(new URL("../../../cli/src/parlor.ts", import.meta.url));
+
+export class ChildServer {
+  readonly #process: ChildProcess;
+  readonly #exited: Promise<unknown>;
+
+  private constructor(child: ChildProcess) {
+    this.#process = child;
+    this.#exited = once(child, "exit");
+  }
+
+  /** Resolves when it is ready. @throws Error with what it said, when it ends before */
+  static async start(env: Environment): Promise<ChildServer> {
+    const stdio: ["ignore", "pipe", "pipe"] = ["ignore", "pipe", "pipe"];
+    const child = spawn(process.execPath, [parlor, "serve"], {
+      env: { PATH: process.env["PATH"], PARLOR_LOG_FORMAT: "json", ...env },
+      stdio,
+    });
+    const server = new ChildServer(child);
+    await server.#ready();
+    return server;
+  }
+
+  /** Ends it as a crash would, in the midst of whatever it does. */
+  async kill(): Promise<void> {
+    this.#process.kill("SIGKILL");
+    await this.#exited;
+  }
+
+  #ready(): Promise<void> {
+    const said: string[] = [];
+    return new Promise((resolve, reject) => {
+      for (const stream of [this.#process.stdout, this.#process.stderr]) {
+        createInterface({ input: stream as NodeJS.ReadableStream }).on("line", (line) => {
+          said.push(line);
+          if (line.includes('"Ready"')) resolve();
+        });
+      }
+      void this.#exited.then(() => reject(new Error(`The server ended before it was ready:\n${said.join("\n")}`)));
+    });
+  }
+}
+
+/** A port that was free a moment ago: a server that is started again must be found where it was. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { readonly port: number };
+  server.close();
+  await once(server, "close");
+  return port;
+}
