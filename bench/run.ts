@@ -1,0 +1,47 @@
+/** npm run bench: measures Parlor beside its peers. See README.md. */
+import { parseArgs } from "node:util";
+import { keep, updateReadme } from "./report/files.ts";
+import { report } from "./report/table.ts";
+import { runScenario } from "./run-scenario.ts";
+import { scenarios } from "./scenarios/index.ts";
+import { TemporaryFolder } from "./subjects/temporary-folder.ts";
+
+const HELP = `npm run bench -- [scenario ...] [options]
+
+  scenario         ${scenarios.map(({ id }) => id).join(", ")}; all of them when left out
+  --quick          short rounds, to see that all works
+  --rounds N       how often each server is measured (4; 2 with --quick)
+  --only A,B       only these servers, by their names in the table; nothing is kept
+`;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    quick: { type: "boolean", default: false },
+    rounds: { type: "string" },
+    only: { type: "string" },
+    help: { type: "boolean", default: false },
+  },
+});
+
+const unknown = positionals.filter((name) => !scenarios.some(({ id }) => id === name));
+if (values.help || unknown.length > 0) {
+  console.log(HELP);
+  process.exit(values.help ? 0 : 1);
+}
+
+await using scratch = await TemporaryFolder.make();
+const options = {
+  quick: values.quick,
+  scratch: scratch.path,
+  rounds: Number(values.rounds ?? (values.quick ? 2 : 4)),
+  say: console.log,
+  ...(values.only === undefined ? {} : { only: values.only.split(",") }),
+};
+
+for (const scenario of scenarios.filter(({ id }) => positionals.length === 0 || positionals.includes(id))) {
+  const record = await runScenario(scenario, options);
+  console.log(`\n${report([record])}`);
+  if (values.only === undefined) console.log(`Kept in ${keep(record)}.\n`);
+}
+if (values.only === undefined) updateReadme();

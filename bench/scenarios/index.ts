@@ -1,0 +1,9 @@
+import { s1 } from "./s1-bursts.ts";
+import { s2 } from "./s2-singles.ts";
+import { s3 } from "./s3-fixed-rate.ts";
+import { s9 } from "./s9-grpc.ts";
+import { s11 } from "./s11-start.ts";
+import type { Scenario } from "./scenario.ts";
+
+/** All scenarios, in the order of their numbers. */
+export const scenarios: readonly Scenario[] = [s1, s2, s3, s9, s11];
