@@ -1,0 +1,127 @@
+-- The schema that the migrations make, on every engine. Written by scripts/schema.ts.
+
+create table message_reactions (
+  room_id uuid not null,
+  message_seq bigint not null,
+  emoji text not null,
+  user_id uuid not null,
+  seq bigint not null,
+  constraint message_reactions_pkey PRIMARY KEY (room_id, message_seq, emoji, user_id)
+);
+
+create table messages (
+  room_id uuid not null,
+  seq bigint not null,
+  id uuid not null,
+  author_id uuid not null,
+  text text not null,
+  client_message_id text,
+  content_hash bytea not null,
+  created_at timestamp with time zone not null,
+  edited_at timestamp with time zone,
+  deleted_at timestamp with time zone,
+  constraint messages_pkey PRIMARY KEY (room_id, seq)
+);
+CREATE UNIQUE INDEX messages_client_message_id ON public.messages USING btree (room_id, author_id, client_message_id) WHERE (client_message_id IS NOT NULL);
+CREATE UNIQUE INDEX messages_id ON public.messages USING btree (room_id, id);
+
+create table room_bans (
+  room_id uuid not null,
+  user_id uuid not null,
+  banned_by uuid not null,
+  reason text not null default ''::text,
+  created_at timestamp with time zone not null,
+  until timestamp with time zone,
+  constraint room_bans_pkey PRIMARY KEY (room_id, user_id),
+  constraint room_bans_room_id_fkey FOREIGN KEY (room_id) REFERENCES rooms(id) ON DELETE CASCADE,
+  constraint room_bans_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE
+);
+
+create table room_events (
+  room_id uuid not null,
+  seq bigint not null,
+  event bytea not null,
+  message_seq bigint,
+  constraint room_events_pkey PRIMARY KEY (room_id, seq)
+);
+CREATE INDEX room_events_message ON public.room_events USING btree (room_id, message_seq) WHERE (message_seq IS NOT NULL);
+
+create table room_members (
+  room_id uuid not null,
+  user_id uuid not null,
+  role smallint not null,
+  muted_until timestamp with time zone,
+  joined_at timestamp with time zone not null,
+  read_seq bigint not null default 0,
+  last_sent_at timestamp with time zone,
+  constraint room_members_pkey PRIMARY KEY (room_id, user_id),
+  constraint room_members_room_id_fkey FOREIGN KEY (room_id) REFERENCES rooms(id) ON DELETE CASCADE,
+  constraint room_members_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE
+);
+CREATE INDEX room_members_user ON public.room_members USING btree (user_id, room_id);
+
+create table rooms (
+  id uuid not null,
+  visibility smallint not null,
+  name text not null,
+  topic text not null default ''::text,
+  created_by uuid not null,
+  created_at timestamp with time zone not null,
+  archived_at timestamp with time zone,
+  deleted_at timestamp with time zone,
+  last_seq bigint not null,
+  policy_seq bigint not null,
+  member_count integer not null,
+  post_role smallint not null,
+  slow_mode_seconds integer not null default 0,
+  direct_key text,
+  search tsvector generated always as (to_tsvector('simple'::regconfig, name)) stored,
+  constraint rooms_pkey PRIMARY KEY (id)
+);
+CREATE INDEX rooms_deleted ON public.rooms USING btree (id) WHERE (deleted_at IS NOT NULL);
+CREATE UNIQUE INDEX rooms_direct_key ON public.rooms USING btree (direct_key) WHERE (direct_key IS NOT NULL);
+CREATE INDEX rooms_directory ON public.rooms USING btree (lower(name) COLLATE "C", id) WHERE ((visibility = 1) AND (archived_at IS NULL) AND (deleted_at IS NULL));
+CREATE INDEX rooms_search ON public.rooms USING gin (search);
+
+create table sessions (
+  id uuid not null,
+  user_id uuid not null,
+  kind text not null,
+  name text not null default ''::text,
+  address text not null default ''::text,
+  scopes smallint[] not null default '{}'::smallint[],
+  secret_hash bytea not null,
+  generation integer not null default 0,
+  created_at timestamp with time zone not null,
+  refreshed_at timestamp with time zone not null,
+  expires_at timestamp with time zone,
+  revoked_at timestamp with time zone,
+  constraint sessions_pkey PRIMARY KEY (id),
+  constraint sessions_kind_check CHECK ((kind = ANY (ARRAY['session'::text, 'api_token'::text]))),
+  constraint sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE
+);
+CREATE INDEX sessions_user ON public.sessions USING btree (user_id, kind, id) WHERE (revoked_at IS NULL);
+
+create table signing_keys (
+  id text not null,
+  jwk jsonb not null,
+  created_at timestamp with time zone not null,
+  constraint signing_keys_pkey PRIMARY KEY (id)
+);
+
+create table users (
+  id uuid not null,
+  username text not null,
+  display_name text not null,
+  bio text not null default ''::text,
+  avatar_url text not null default ''::text,
+  role smallint not null,
+  password_hash text not null,
+  created_at timestamp with time zone not null,
+  deactivated_at timestamp with time zone,
+  last_seen_at timestamp with time zone,
+  search tsvector generated always as (to_tsvector('simple'::regconfig, display_name)) stored,
+  constraint users_pkey PRIMARY KEY (id)
+);
+CREATE INDEX users_search ON public.users USING gin (search);
+CREATE UNIQUE INDEX users_username ON public.users USING btree (username text_pattern_ops);
