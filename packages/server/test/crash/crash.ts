@@ -42,10 +42,11 @@ export async function crashes({ data, kills, random }: CrashPlan): Promise<numbe
   try {
     for (let kill = 0; kill < kills; kill++) {
       await Promise.race([enough(acks, acks.items.length + 5 + random.below(100)), running]);
-      void paging.read();
+      const read = paging.read();
       // Not always right after an answer: somewhere in the next commits.
       await later(random.next() * 15);
       await server.kill();
+      await read;
       server = await ChildServer.start(env);
     }
     await enough(acks, acks.items.length + 50);

@@ -1,8 +1,9 @@
 // Readers on every protocol that come back after every crash and go on where they were.
 import { ParlorClient } from "@parlor/client";
-import { Code, type Event, MessagesService, ParlorError } from "@parlor/contract";
+import { type Event, MessagesService, ParlorError } from "@parlor/contract";
 import type { Live, Person } from "../support/drivers/driver.ts";
 import { Inbox } from "../support/inbox.ts";
+import { mayHaveHappened } from "./writers.ts";
 
 export interface Reader {
   readonly name: string;
@@ -56,17 +57,25 @@ async function passOn(live: Live, heard: Inbox<Event>): Promise<void> {
   await live.ended;
 }
 
-/** Pages of the log over REST, read whenever it is told to. */
+/** Pages of the log over REST, read whenever it is told to: one reader, so one reading after the other. */
 export function readByCalls(person: Person, roomId: string, from: number): Reader & { read(): Promise<void> } {
   const heard = new Inbox<Event>();
-  const read = async (): Promise<void> => {
+  let reading: Promise<void> = Promise.resolve();
+  const page = async (): Promise<boolean> => {
+    const { events } = await person.call(MessagesService.method.listEvents, { roomId, afterSeq: heard.items.at(-1)?.seq ?? from });
+    for (const event of events) heard.put(event);
+    return events.length > 0;
+  };
+  const readAll = async (): Promise<void> => {
     try {
-      const { events } = await person.call(MessagesService.method.listEvents, { roomId, afterSeq: heard.items.at(-1)?.seq ?? from });
-      for (const event of events) heard.put(event);
-      if (events.length > 0) await read();
+      while (await page());
     } catch (error) {
-      if (!(error instanceof ParlorError) || error.code !== Code.UNAVAILABLE) throw error;
+      if (!mayHaveHappened(error)) throw error;
     }
+  };
+  const read = (): Promise<void> => {
+    reading = reading.then(readAll);
+    return reading;
   };
   return { name: "REST", heard, read, close: () => undefined };
 }

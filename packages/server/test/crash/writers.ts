@@ -79,7 +79,7 @@ export class Writer {
   }
 }
 
-/** Whether the server was gone, so that nobody knows what became of the message. */
-function mayHaveHappened(error: unknown): boolean {
+/** Whether the server was gone, so that nobody knows what became of the call. */
+export function mayHaveHappened(error: unknown): boolean {
   return error instanceof ParlorError && [Code.UNAVAILABLE, Code.CANCELLED, Code.UNKNOWN, Code.INTERNAL].includes(error.code);
 }
