@@ -1,0 +1,47 @@
+import type { Kysely } from "kysely";
+import { MemoryBusHub } from "../engines/bus-memory.ts";
+import type { Bus } from "../ports/bus.ts";
+import { type Clock, systemClock } from "../ports/clock.ts";
+import type { Database } from "../ports/database.ts";
+import { type Log, noLog } from "../ports/log.ts";
+import { durabilityWarnings } from "../store/durability.ts";
+import { storeOver } from "../store/kysely.ts";
+import { migrate } from "../store/migrator.ts";
+import type { Schema } from "../store/schema.ts";
+import type { Config } from "./config.ts";
+import { openDatabase } from "./database.ts";
+import { createMetrics, type PrometheusMetrics } from "./metrics.ts";
+
+export interface StartOptions {
+  readonly log?: Log;
+  readonly clock?: Clock;
+  /** An open database instead of the config's; it is closed with the server. */
+  readonly database?: Database;
+  /** An open bus instead of the config's; it is closed with the server. */
+  readonly bus?: Bus;
+}
+
+/** What the parts of a node share. */
+export interface Node {
+  readonly config: Config;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly metrics: PrometheusMetrics;
+  readonly database: Database;
+  readonly store: Kysely<Schema>;
+  readonly bus: Bus;
+}
+
+/** Opens what a node stands on: the database, with a schema that is up to date, and the bus. @throws DatabaseError, SchemaError */
+export async function openNode(config: Config, { log = noLog, clock = systemClock, ...given }: StartOptions): Promise<Node> {
+  const database = given.database ?? (await openDatabase(config.database));
+  try {
+    const store = storeOver(database);
+    await migrate(store);
+    for (const warning of await durabilityWarnings(database)) log.warn({}, warning);
+    return { config, log, clock, metrics: createMetrics(), database, store, bus: given.bus ?? new MemoryBusHub().join() };
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
