@@ -3,6 +3,7 @@ import { RoomEvent } from "../domain/room-event.ts";
 import type { MemberPolicy, RoomPolicy } from "../domain/room-policy.ts";
 import { eventsAfter } from "../store/events.ts";
 import { findMember } from "../store/members.ts";
+import { roomHeads } from "../store/rooms.ts";
 import type { Schema } from "../store/schema.ts";
 import { Ring } from "./ring.ts";
 import { memberPolicy } from "./views.ts";
@@ -81,6 +82,19 @@ export class RoomFeed {
         this.#healing = undefined;
       });
     return this.#healing;
+  }
+
+  /**
+   * Whether the log goes as far as `seq`; afterwards the feed does. Beyond the head the Store is asked: another node may have
+   * told of events that this one has not heard of yet.
+   */
+  async reaches(seq: number): Promise<boolean> {
+    if (seq <= this.head) return true;
+    const [end] = await roomHeads(this.#store, [this.roomId]);
+    if (!end || end.last_seq < seq) return seq <= this.head;
+    await this.catchUp(end.last_seq);
+    if (seq > this.head) throw new Error(`The log of room ${this.roomId} could not be read up to ${seq}.`);
+    return true;
   }
 
   /** Whether, as far as this node can know, the head is the end of the log; not so for a while after others were faster. */

@@ -86,6 +86,7 @@ async function start(context: OpeningContext, connection: LiveConnection, hello:
   const me = (await context.calls.call(UsersService.method.getMe, create(GetMeRequestSchema), call)) as GetMeResponse;
   const cursors = cursorsOf(hello);
   const rooms = await followAll(context, connection, caller, cursors);
+  for (const { follower, cursor = 0 } of rooms) await follower.channel.feed.reaches(cursor);
   if (isOver(connection)) return;
 
   // One turn of the event loop from here to the end of the welcome: what it says is what follows.

@@ -1,11 +1,9 @@
 import {
-  Code,
   type GetMessageRequest,
   invalidFields,
   type ListEventsRequest,
   type ListMessagesRequest,
-  ParlorError,
-  Reason,
+  type ParlorError,
 } from "@parlor/contract";
 import { type Call, callerOf } from "../../domain/call.ts";
 import { pageScope, pageSizeOf } from "../../domain/page-tokens.ts";
@@ -14,6 +12,7 @@ import { messageMessage } from "../../log/views.ts";
 import { findMessage, type MessageRow, messagesAfter, messagesBefore, type ReactionRow, reactionsOf } from "../../store/messages.ts";
 import { readableRoom } from "../rooms/room-access.ts";
 import type { MessagesContext } from "./context.ts";
+import { requireReached } from "./reached.ts";
 
 /** Beyond every `seq`. */
 const end = 2 ** 32;
@@ -28,8 +27,8 @@ export async function listMessages(context: MessagesContext, request: ListMessag
   );
   if (places.length > 1) throw oneOf("before_seq", "after_seq, around_seq and page_token");
   const { feed } = await readableRoom(context.feeds, context.store, roomId, call, context.clock.now());
-  requireReached(feed.head, "after_seq", request.afterSeq);
-  requireReached(feed.head, "around_seq", request.aroundSeq);
+  await requireReached(feed, "after_seq", request.afterSeq);
+  await requireReached(feed, "around_seq", request.aroundSeq);
   const limit = pageSizeOf(request.pageSize);
   if (request.aroundSeq !== undefined) return { messages: await around(context, roomId, request.aroundSeq, limit), nextPageToken: "" };
   const scope = pageScope("messages", callerOf(call).userId, roomId);
@@ -75,22 +74,16 @@ export async function getMessage(context: MessagesContext, { roomId, messageId }
 export async function listEvents(context: MessagesContext, { roomId, afterSeq, pageSize, pageToken }: ListEventsRequest, call: Call) {
   if (afterSeq !== 0 && pageToken !== "") throw oneOf("after_seq", "page_token");
   const { feed } = await readableRoom(context.feeds, context.store, roomId, call, context.clock.now());
-  requireReached(feed.head, "after_seq", afterSeq);
+  await requireReached(feed, "after_seq", afterSeq);
   const scope = pageScope("events", callerOf(call).userId, roomId);
   const [from = afterSeq] = context.pageTokens.open(scope, pageToken) ?? [];
-  const events = await feed.page(Number(from), pageSize === 0 ? eventsPerPage : pageSize);
-  const last = events.at(-1)?.seq ?? 0;
-  const nextPageToken = events.length > 0 && last < feed.head ? context.pageTokens.seal(scope, [last]) : "";
-  return { events: events.map(({ event }) => event), nextPageToken };
+  const limit = pageSize === 0 ? eventsPerPage : pageSize;
+  // One more than asked for tells whether there is another page: this node's head may be behind.
+  const events = await feed.page(Number(from), limit + 1);
+  const { items, nextPageToken } = context.pageTokens.cut(scope, events, limit, (last) => [last.seq]);
+  return { events: items.map(({ event }) => event), nextPageToken };
 }
 
 function oneOf(field: string, others: string): ParlorError {
   return invalidFields({ field, description: `must not be given together with ${others}` });
-}
-
-/** @throws ParlorError OUT_OF_RANGE when a `seq` lies beyond the end of the room */
-function requireReached(head: number, field: string, seq = 0): void {
-  if (seq <= head) return;
-  const violations = [{ field, description: `must be at most ${head}, the end of the room` }];
-  throw new ParlorError(Code.OUT_OF_RANGE, Reason.SEQ_IN_FUTURE, "This seq lies beyond the end of the room.", { violations });
 }

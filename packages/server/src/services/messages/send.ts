@@ -1,4 +1,4 @@
-import { Code, invalidFields, type MarkReadRequest, ParlorError, Reason, type SendMessageRequest } from "@parlor/contract";
+import { invalidFields, type MarkReadRequest, type SendMessageRequest } from "@parlor/contract";
 import { type Call, callerOf } from "../../domain/call.ts";
 import { newId } from "../../domain/ids.ts";
 import { notExisting } from "../../domain/refusals.ts";
@@ -6,6 +6,7 @@ import { messageMessage } from "../../log/views.ts";
 import { moveReadMarker } from "../../store/members.ts";
 import { reactionsOf } from "../../store/messages.ts";
 import type { MessagesContext } from "./context.ts";
+import { requireReached } from "./reached.ts";
 
 export async function sendMessage(
   { writer, store, clock, maxCharacters }: MessagesContext,
@@ -30,10 +31,7 @@ export async function markRead({ feeds, store, readMarked }: MessagesContext, { 
   const { userId } = callerOf(call);
   const feed = await feeds.get(roomId);
   if (!(await feed.member(userId))) throw notExisting();
-  if (seq > feed.head) {
-    const violations = [{ field: "seq", description: `must be at most ${feed.head}, the end of the room` }];
-    throw new ParlorError(Code.OUT_OF_RANGE, Reason.SEQ_IN_FUTURE, "This seq lies beyond the end of the room.", { violations });
-  }
+  await requireReached(feed, "seq", seq);
   const moved = await moveReadMarker(store, roomId, userId, seq);
   if (!moved) throw notExisting();
   if (moved.moved) readMarked(userId, roomId, moved.readSeq);
