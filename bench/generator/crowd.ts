@@ -1,6 +1,6 @@
 import { protocols } from "./clients/index.ts";
 import type { JoinOrder } from "./orders.ts";
-import type { Publisher } from "./protocol.ts";
+import { doorOf, type Publisher } from "./protocol.ts";
 
 /** Called for each member that hears messages, with how many it just heard. */
 export type OnHeard = (member: number, messages: number) => void;
@@ -28,7 +28,7 @@ export class Crowd {
     const crowd = new Crowd(await protocol.publish(order.door), heard);
     const waiting = heard.keys();
     const joinOthers = async (): Promise<void> => {
-      for (const member of waiting) await protocol.listen(order.door, member, (messages) => crowd.#hear(member, messages));
+      for (const member of waiting) await protocol.listen(doorOf(order.door, member), member, (messages) => crowd.#hear(member, messages));
     };
     await Promise.all(Array.from({ length: JOINING }, joinOthers));
     return crowd;

@@ -20,6 +20,9 @@ export class Generator implements Orders, AsyncDisposable {
   readonly bursts: Orders["bursts"] = (order) => this.#carryOut("bursts", order);
   readonly fixedRate: Orders["fixedRate"] = (order) => this.#carryOut("fixedRate", order);
 
+  readonly joinIngest: Orders["joinIngest"] = (order) => this.#carryOut("joinIngest", order);
+  readonly ingest: Orders["ingest"] = (order) => this.#carryOut("ingest", order);
+
   async #carryOut<Report>(name: keyof Orders, order: object): Promise<Report> {
     this.#process.send({ name, order });
     const ended = new AbortController();

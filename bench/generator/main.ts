@@ -2,9 +2,11 @@
 import { bursts } from "./bursts.ts";
 import { Crowd } from "./crowd.ts";
 import { fixedRate } from "./fixed-rate.ts";
-import type { BurstsOrder, FixedRateOrder, JoinOrder } from "./orders.ts";
+import { Ingest } from "./ingest.ts";
+import type { BurstsOrder, FixedRateOrder, IngestOrder, JoinIngestOrder, JoinOrder } from "./orders.ts";
 
 let crowd: Crowd | undefined;
+let ingest: Ingest | undefined;
 
 function joined(): Crowd {
   if (!crowd) throw new Error("Nobody has joined yet.");
@@ -17,6 +19,10 @@ const orders: Readonly<Record<string, (order: never) => Promise<unknown>>> = {
   },
   bursts: (order: BurstsOrder) => bursts(joined(), order),
   fixedRate: (order: FixedRateOrder) => fixedRate(joined(), order),
+  joinIngest: async (order: JoinIngestOrder) => {
+    ingest = await Ingest.join(order);
+  },
+  ingest: (order: IngestOrder) => ingest?.run(order) ?? Promise.reject(new Error("Nobody has joined yet.")),
 };
 
 process.on("message", async ({ name, order }: { name: string; order: never }) => {

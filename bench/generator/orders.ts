@@ -8,6 +8,10 @@ export interface Orders {
   bursts(order: BurstsOrder): Promise<BurstsReport>;
   /** Sends messages at a fixed rate, whether or not earlier ones have arrived. */
   fixedRate(order: FixedRateOrder): Promise<FixedRateReport>;
+  /** Brings publishers and listeners into many rooms. */
+  joinIngest(order: JoinIngestOrder): Promise<void>;
+  /** Sends as fast as it is acknowledged. */
+  ingest(order: IngestOrder): Promise<IngestReport>;
 }
 
 export interface JoinOrder {
@@ -26,6 +30,24 @@ export interface FixedRateOrder {
   readonly seconds: number;
 }
 
+/** Who is in which room. */
+export interface IngestDoor extends Door {
+  readonly publishers: readonly { readonly token: string; readonly roomIds: readonly string[] }[];
+  /** A token for each listener, who is in one room. */
+  readonly listeners: readonly string[];
+  readonly listenersPerRoom: number;
+}
+
+export interface JoinIngestOrder {
+  readonly door: IngestDoor;
+}
+
+export interface IngestOrder {
+  /** Unacknowledged messages of each publisher. */
+  readonly inFlight: number;
+  readonly seconds: number;
+}
+
 export interface LoadReport {
   readonly seconds: number;
   readonly messages: number;
@@ -37,6 +59,10 @@ export interface LoadReport {
 export interface BurstsReport extends LoadReport {
   /** From sending a burst to its last delivery, milliseconds. */
   readonly burstP50: number;
+}
+
+export interface IngestReport extends LoadReport {
+  readonly ackedPerSecond: number;
 }
 
 export interface FixedRateReport extends LoadReport {

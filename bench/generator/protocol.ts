@@ -1,6 +1,8 @@
 /** Where a server is and what its clients need to get in; the shape of `access` is between a subject and its protocol. */
 export interface Door {
   readonly port: number;
+  /** Where it runs on several nodes: their ports, the one above among them. */
+  readonly nodes?: readonly number[];
   readonly [name: string]: unknown;
 }
 
@@ -19,6 +21,11 @@ export interface Publisher {
   /** How many of its messages came back to it, and were acknowledged where the protocol acknowledges. */
   readonly confirmed: number;
   close(): void;
+}
+
+/** The door that a member of this number takes: members go to the nodes in turn. */
+export function doorOf<D extends Door>(door: D, member: number): D {
+  return door.nodes ? { ...door, port: door.nodes[member % door.nodes.length] as number } : door;
 }
 
 /** How the members of a room speak to one kind of server. */

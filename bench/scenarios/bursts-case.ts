@@ -8,6 +8,8 @@ interface BurstsLoad {
   /** Messages sent at once; the next ones follow when everyone has them. */
   readonly inFlight: number;
   readonly subjects: readonly Subject[];
+  /** Figures shown beside the usual ones. */
+  readonly columns?: readonly string[];
 }
 
 /** A closed loop: as many messages as the server can deliver, a fixed number of them under way. */
@@ -15,7 +17,7 @@ export function burstsCase(load: BurstsLoad): Case {
   return {
     name: load.name,
     subjects: load.subjects,
-    columns: ["deliveriesPerSecond", "cpuMicrosPerDelivery", "burstP50", "rssMib", "generatorBusy"],
+    columns: ["deliveriesPerSecond", "cpuMicrosPerDelivery", "burstP50", "rssMib", "generatorBusy", ...(load.columns ?? [])],
     round: (subject, settings) =>
       withCrowd(subject, settings, load.listeners, async ({ generator, measure }) => {
         const [warmUp, seconds] = settings.quick ? [1, 2] : [3, 8];

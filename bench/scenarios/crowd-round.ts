@@ -28,10 +28,15 @@ export async function withCrowd<Result>(
   return await work({ generator, measure: (load) => measured(running, load) });
 }
 
-async function measured(running: Running, load: () => Promise<LoadReport>): Promise<Metrics> {
-  const before = usageOf(running.pids);
+/** Runs a load and adds to its report what the server used meanwhile. */
+export async function measured(running: Running, load: () => Promise<LoadReport>): Promise<Metrics> {
+  const { pids, redisPids } = running;
+  const [before, redisBefore] = [usageOf(pids), usageOf(redisPids ?? [])];
   const report = await load();
-  return { ...report, ...used(report, before, usageOf(running.pids)) };
+  const metrics = { ...report, ...used(report, before, usageOf(pids)) };
+  if (!redisPids) return metrics;
+  const redisSeconds = usageOf(redisPids).cpuSeconds - redisBefore.cpuSeconds;
+  return { ...metrics, redisMicrosPerMessage: (redisSeconds * MICROS) / report.messages };
 }
 
 function used(report: LoadReport, before: Usage, after: Usage): Metrics {

@@ -23,13 +23,14 @@ export function npmPeer(peer: NpmPeer): Subject {
     protocol: peer.protocol,
     missing: () => undefined,
     version: () => `${peer.package} ${versionOf(peer.package)}`,
-    start: () => start(fileURLToPath(new URL(`../servers/${peer.server}`, import.meta.url))),
+    start: () => startNpmServer(fileURLToPath(new URL(`../servers/${peer.server}`, import.meta.url))),
   };
 }
 
-async function start(program: string): Promise<Running> {
+/** Runs a program of bench/servers on a free port. */
+export async function startNpmServer(program: string, env: Readonly<Record<string, string>> = {}): Promise<Running> {
   const port = await freePort();
-  const command = { argv: [process.execPath, program], env: { PORT: String(port), NODE_ENV: "production" } };
+  const command = { argv: [process.execPath, program], env: { PORT: String(port), NODE_ENV: "production", ...env } };
   const server = new ServerProcess(command);
   await server.started(() => listening(port));
   return {
@@ -40,7 +41,8 @@ async function start(program: string): Promise<Running> {
   };
 }
 
-function versionOf(name: string): string {
+/** The version of a package of npm, as it is installed. */
+export function versionOf(name: string): string {
   const file = findPackageJSON(name, import.meta.url);
   return file ? (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version : "not installed";
 }

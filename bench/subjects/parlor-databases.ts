@@ -19,7 +19,7 @@ export interface DatabaseKind {
   /** Makes an empty one in a folder, and starts it. */
   make(folder: string): Promise<Data>;
   /** Starts the one that is in a folder. */
-  start(folder: string): Promise<Data>;
+  start(folder: string, cores?: string): Promise<Data>;
 }
 
 /** It runs inside Parlor, which makes it when it is not there. */
@@ -46,8 +46,8 @@ function inside(folder: string): Data {
   return { env: { PARLOR_DATA_DIR: folder }, pids: [], [Symbol.asyncDispose]: async () => undefined };
 }
 
-async function beside(folder: string): Promise<Data> {
-  const cluster = await PostgresCluster.start(folder);
+async function beside(folder: string, cores?: string): Promise<Data> {
+  const cluster = await PostgresCluster.start(folder, cores);
   const env = { DATABASE_URL: cluster.url, PARLOR_DATA_DIR: join(folder, "..", "parlor") };
   return { env, pids: [cluster.pid], [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose]() };
 }

@@ -26,9 +26,9 @@ export async function seed(port: number, members: number): Promise<Seed> {
   return { roomId: room.id, tokens };
 }
 
-type Call = <Answer>(path: string, body: object, token?: string) => Promise<Answer>;
+export type Call = <Answer>(path: string, body: object, token?: string) => Promise<Answer>;
 
-function caller(base: string): Call {
+export function caller(base: string): Call {
   return async (path, body, token) => {
     const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
     const answer = await fetch(`${base}${path}`, {
@@ -41,11 +41,11 @@ function caller(base: string): Call {
   };
 }
 
-async function signUp(call: Call, member: number): Promise<string> {
+export async function signUp(call: Call, member: number): Promise<string> {
   const body = { username: `member-${member}`, password: PASSWORD };
   return (await call<{ tokens: { accessToken: string } }>("/auth/signup", body)).tokens.accessToken;
 }
 
-async function apiToken(call: Call, session: string): Promise<string> {
+export async function apiToken(call: Call, session: string): Promise<string> {
   return (await call<{ token: string }>("/auth/tokens", { name: "bench", scopes: ["READ", "WRITE"] }, session)).token;
 }

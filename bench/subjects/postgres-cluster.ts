@@ -34,11 +34,11 @@ export class PostgresCluster implements AsyncDisposable {
     execFileSync(program("initdb"), argv, { cwd: "/", stdio: "ignore", ...(user === undefined ? {} : { uid: user, gid: user }) });
   }
 
-  static async start(folder: string): Promise<PostgresCluster> {
+  static async start(folder: string, cores?: string): Promise<PostgresCluster> {
     const port = await freePort();
     const argv = [program("postgres"), "-D", folder, "-p", String(port), "-k", "", "-c", "listen_addresses=127.0.0.1"];
     const user = safeUser();
-    const server = new ServerProcess({ argv, ...(user === undefined ? {} : { uid: user }) });
+    const server = new ServerProcess({ argv, ...(cores && { cores }), ...(user === undefined ? {} : { uid: user }) });
     await server.started(() => listening(port));
     return new PostgresCluster(server, port);
   }

@@ -12,17 +12,19 @@ const STOP_LIMIT = 15_000;
 export interface Command {
   readonly argv: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** The cores it may use, as taskset takes them; the servers' core when left out. */
+  readonly cores?: string;
   /** The user to run it as, when this process may choose. */
   readonly uid?: number;
 }
 
-/** A server process on the servers' core. What it writes to standard error is kept until it has started. */
+/** A server process, on the servers' core unless told otherwise. What it writes to standard error is kept until it has started. */
 export class ServerProcess implements AsyncDisposable {
   readonly #process: ChildProcess;
   #said = "";
 
   constructor(command: Command) {
-    this.#process = spawn("taskset", ["-c", CORE, ...command.argv], {
+    this.#process = spawn("taskset", ["-c", command.cores ?? CORE, ...command.argv], {
       cwd: ROOT,
       env: { PATH: process.env["PATH"], ...command.env },
       stdio: ["ignore", "ignore", "pipe"],

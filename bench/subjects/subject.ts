@@ -4,6 +4,8 @@ import type { Door } from "../generator/protocol.ts";
 export interface Place {
   /** A folder for this run, removed at its end. */
   readonly scratch: string;
+  /** The cores that servers may use, as taskset takes them; one of their own when left out. */
+  readonly cores?: string;
 }
 
 /** A server that is measured. */
@@ -25,6 +27,8 @@ export interface Subject {
 export interface Running extends AsyncDisposable {
   /** Its processes, its database's included, without their descendants. */
   readonly pids: readonly number[];
+  /** Those of them that are Redis, where there is one. */
+  readonly redisPids?: readonly number[];
   readonly door: Door;
   /** How it was started, for the record. */
   readonly command: string;

@@ -5,8 +5,8 @@ import { TEXT } from "../text.ts";
 /** What a server frame says, as far as it matters here. */
 export interface Seen {
   readonly welcome: boolean;
-  /** The `seq` of each message with the text that is sent here. */
-  readonly seqs: readonly number[];
+  /** Each message with the text that is sent here. */
+  readonly messages: readonly { readonly roomId: string; readonly seq: number }[];
   /** How many sends it acknowledges. */
   readonly acknowledged: number;
   /** A refusal or a goodbye. */
@@ -32,7 +32,7 @@ export const binary: Codec = {
     const { welcome, events, replies, goodbye } = fromBinary(ServerFrameSchema, bytes);
     return {
       welcome: welcome !== undefined,
-      seqs: events.filter(isOurs).map(({ seq }) => seq),
+      messages: events.filter(isOurs),
       acknowledged: replies.filter(({ result }) => result.case === "send").length,
       trouble: goodbye ?? replies.find(isError),
     };
@@ -50,7 +50,11 @@ function isError({ result }: Reply): boolean {
 /** The part of a server frame in JSON that is read here. */
 interface JsonFrame {
   readonly welcome?: object;
-  readonly events?: readonly { readonly seq: number; readonly messageSent?: { readonly message: { readonly text: string } } }[];
+  readonly events?: readonly {
+    readonly roomId: string;
+    readonly seq: number;
+    readonly messageSent?: { readonly message: { readonly text: string } };
+  }[];
   readonly replies?: readonly { readonly error?: object; readonly send?: object }[];
   readonly goodbye?: object;
 }
@@ -64,7 +68,7 @@ export const json: Codec = {
     const { welcome, events = [], replies = [], goodbye } = JSON.parse(bytes.toString()) as JsonFrame;
     return {
       welcome: welcome !== undefined,
-      seqs: events.filter((event) => event.messageSent?.message.text === TEXT).map(({ seq }) => seq),
+      messages: events.filter((event) => event.messageSent?.message.text === TEXT),
       acknowledged: replies.filter(({ send }) => send !== undefined).length,
       trouble: goodbye ?? replies.find(({ error }) => error !== undefined),
     };

@@ -18,7 +18,7 @@ interface FrameStream extends Stream {
 }
 
 /** One way to speak the stream. */
-interface Way {
+export interface Way {
   readonly open: (port: number) => Promise<FrameStream>;
   /** Puts a frame of the stream into one of the protocol below. */
   readonly wrap: (frame: Buffer) => Buffer;
@@ -27,11 +27,13 @@ interface Way {
 
 const PATH = "/api/v1/realtime";
 
-export const parlorJson = parlor({
+export const jsonWay: Way = {
   open: (port) => WebSocketLink.open(port, { path: PATH, subprotocol: "parlor.v1.json" }),
   wrap: (frame) => clientFrame(frame, 1),
   codec: json,
-});
+};
+
+export const parlorJson = parlor(jsonWay);
 
 export const parlorProto = parlor({
   open: (port) => WebSocketLink.open(port, { path: PATH, subprotocol: "parlor.v1.proto" }),
@@ -48,19 +50,23 @@ export const parlorGrpc = parlor({
 function parlor(way: Way): Protocol {
   return {
     async listen(door, member, heard) {
-      const stream = await enter(way, door as ParlorDoor, member + 1);
+      const { port, tokens } = door as ParlorDoor;
+      // Where there are more connections than members, each member has several.
+      const stream = await enter(way, port, tokens[1 + (member % (tokens.length - 1))]);
       stream.read(counting(heard));
       return stream;
     },
-    publish: async (door) => new ParlorPublisher(way, door as ParlorDoor, await enter(way, door as ParlorDoor, 0)),
+    publish: async (door) => {
+      const { port, roomId, tokens } = door as ParlorDoor;
+      return new ParlorPublisher(way, [roomId], await enter(way, port, tokens[0]));
+    },
   };
 }
 
 /** Says hello and waits for the welcome. */
-async function enter(way: Way, door: ParlorDoor, member: number): Promise<FrameStream> {
-  const token = door.tokens[member];
-  if (token === undefined) throw new Error(`The room has no member ${member}.`);
-  const stream = await way.open(door.port);
+export async function enter(way: Way, port: number, token: string | undefined): Promise<FrameStream> {
+  if (token === undefined) throw new Error("The room has too few members.");
+  const stream = await way.open(port);
   await new Promise<void>((resolve) => {
     stream.readWhole((frame) => {
       const { welcome, trouble } = way.codec.decode(frame);
@@ -72,31 +78,38 @@ async function enter(way: Way, door: ParlorDoor, member: number): Promise<FrameS
   return stream;
 }
 
-/** Reads every frame whole: each message must come back once, in order, and be acknowledged. */
-class ParlorPublisher implements Publisher {
+/** Sends to its rooms in turn. Reads every frame whole: each message must come back once, in order, and be acknowledged. */
+export class ParlorPublisher implements Publisher {
   readonly #way: Way;
-  readonly #roomId: string;
+  readonly #roomIds: readonly string[];
   readonly #stream: FrameStream;
   /** Makes the keys of this run unlike those of others. */
   readonly #run = randomUUID();
   #sent = 0;
   #heard = 0;
   #acknowledged = 0;
-  #lastSeq = 0;
+  readonly #lastSeqs = new Map<string, number>();
+  /** Told how many messages were just acknowledged. */
+  onAcknowledged: (messages: number) => void = () => undefined;
 
-  constructor(way: Way, door: ParlorDoor, stream: FrameStream) {
+  constructor(way: Way, roomIds: readonly string[], stream: FrameStream) {
     this.#way = way;
-    this.#roomId = door.roomId;
+    this.#roomIds = roomIds;
     this.#stream = stream;
     stream.readWhole((frame) => this.#see(way.codec.decode(frame)));
   }
 
   send(messages: number): void {
     const frames = Array.from({ length: messages }, () => {
+      const roomId = this.#roomIds[this.#sent % this.#roomIds.length] as string;
       this.#sent += 1;
-      return this.#way.wrap(this.#way.codec.send(this.#roomId, this.#sent, `${this.#run}-${this.#sent}`));
+      return this.#way.wrap(this.#way.codec.send(roomId, this.#sent, `${this.#run}-${this.#sent}`));
     });
     this.#stream.write(Buffer.concat(frames));
+  }
+
+  get sent(): number {
+    return this.#sent;
   }
 
   get confirmed(): number {
@@ -107,13 +120,15 @@ class ParlorPublisher implements Publisher {
     this.#stream.close();
   }
 
-  #see({ seqs, acknowledged, trouble }: Seen): void {
+  #see({ messages, acknowledged, trouble }: Seen): void {
     if (trouble !== undefined) throw new Error(`Parlor refused a message: ${JSON.stringify(trouble)}`);
-    for (const seq of seqs) {
-      if (this.#heard > 0 && seq !== this.#lastSeq + 1) throw new Error(`${seq} came after ${this.#lastSeq}.`);
-      this.#lastSeq = seq;
+    for (const { roomId, seq } of messages) {
+      const last = this.#lastSeqs.get(roomId);
+      if (last !== undefined && seq !== last + 1) throw new Error(`${seq} came after ${last}.`);
+      this.#lastSeqs.set(roomId, seq);
       this.#heard += 1;
     }
     this.#acknowledged += acknowledged;
+    if (acknowledged > 0) this.onAcknowledged(acknowledged);
   }
 }
