@@ -1,6 +1,9 @@
 import { randomBytes } from "node:crypto";
 
-const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+const digits = Buffer.from("0123456789abcdef");
+const dash = 0x2d;
+/** Where the digits of an id are put together: a text that was joined from pieces would keep all of them. */
+const text = Buffer.alloc(36, dash);
 
 /** A new UUIDv7 (RFC 9562): 48 bits of milliseconds, then random bits, so that ids sort by age. */
 export function newId(now: number = Date.now()): string {
@@ -8,10 +11,11 @@ export function newId(now: number = Date.now()): string {
   bytes.writeUIntBE(now, 0, 6);
   bytes[6] = 0x70 | ((bytes[6] as number) & 0x0f);
   bytes[8] = 0x80 | ((bytes[8] as number) & 0x3f);
-  let id = "";
-  for (let i = 0; i < 16; i++) {
-    id += hex[bytes[i] as number];
-    if (i === 3 || i === 5 || i === 7 || i === 9) id += "-";
+  for (let i = 0, at = 0; i < 16; i++) {
+    const byte = bytes[i] as number;
+    text[at++] = digits[byte >> 4] as number;
+    text[at++] = digits[byte & 0x0f] as number;
+    if (i === 3 || i === 5 || i === 7 || i === 9) at++;
   }
-  return id;
+  return text.toString("latin1");
 }

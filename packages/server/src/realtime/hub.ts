@@ -198,14 +198,13 @@ export class Hub implements Realtime, ConnectionOwner {
   }
 
   async #typing(connection: LiveConnection, { roomId }: TypingRequest): Promise<void> {
-    const { caller, followers, typedAt } = connection;
+    const { caller, followers } = connection;
     const follower = followers.get(roomId);
     if (!caller || !follower) throw notExisting();
     const { channel } = follower;
     const now = this.now();
     requireWriter({ caller, member: await channel.feed.member(caller.userId), rules: channel.feed.policy.rules }, now);
-    if ((typedAt.get(roomId) ?? 0) + typingEveryMs > now) return;
-    typedAt.set(roomId, now);
+    if (!connection.mayType(roomId, now, typingEveryMs)) return;
     const kind = { case: "typing", value: { $typeName: "parlor.v1.Typing", userId: caller.userId } } as const;
     channel.ephemeral(RoomEvent.of(create(EventSchema, { roomId, at: timestampFromMs(now), actorId: caller.userId, kind })));
   }

@@ -34,6 +34,9 @@ export interface ConnectionOwner {
  */
 export type ConnectionState = "awaiting" | "opening" | "open" | "ended";
 
+/** Most connections need some of their maps never, or not for long: they share this one. */
+const nothing: ReadonlyMap<string, "left" | number> = new Map();
+
 /** Empty frames, which say only "I am here"; one for each format. */
 const beats = new Map<FrameFormat, Uint8Array>();
 
@@ -47,9 +50,9 @@ export class LiveConnection implements Connection, Reader, TurnTask {
   caller: Caller | undefined;
   readonly followers = new Map<string, Follower>();
   /** What happened to its memberships while it was opening: left, or entered with the event of this `seq`. */
-  readonly meanwhile = new Map<string, "left" | number>();
+  meanwhile: ReadonlyMap<string, "left" | number> = nothing;
   /** When typing was last told, by room. */
-  readonly typedAt = new Map<string, number>();
+  #typedAt: Map<string, number> | undefined;
   /** When anything was last heard, and when something that shows a person. Milliseconds since 1970. */
   heardAt: number;
   activeAt: number;
@@ -94,6 +97,26 @@ export class LiveConnection implements Connection, Reader, TurnTask {
   }
 
   // What the hub does.
+
+  /** Notes a change of its memberships while it is opening. */
+  note(roomId: string, change: "left" | number): void {
+    this.meanwhile = new Map([...this.meanwhile, [roomId, change]]);
+  }
+
+  /** Gives what was noted, for the last time. */
+  takeNotes(): ReadonlyMap<string, "left" | number> {
+    const notes = this.meanwhile;
+    this.meanwhile = nothing;
+    return notes;
+  }
+
+  /** Whether typing in a room may be told again, and if so, that it is told now. */
+  mayType(roomId: string, now: number, everyMs: number): boolean {
+    this.#typedAt ??= new Map();
+    if ((this.#typedAt.get(roomId) ?? 0) + everyMs > now) return false;
+    this.#typedAt.set(roomId, now);
+    return true;
+  }
 
   deliver(bytes: Uint8Array): void {
     if (this.state === "ended") return;

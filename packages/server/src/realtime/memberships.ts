@@ -66,15 +66,14 @@ export class Memberships {
 
   /** Carries out what happened while a connection was opening. */
   settle(connection: LiveConnection): void {
-    for (const [roomId, change] of connection.meanwhile) {
+    for (const [roomId, change] of connection.takeNotes()) {
       if (change !== "left" && !connection.followers.has(roomId)) void this.#enter(connection, roomId, change);
     }
-    connection.meanwhile.clear();
   }
 
   #comeIn(roomId: string, userId: string, seq: number): void {
     for (const connection of this.#roster.of(userId)) {
-      if (connection.state === "opening") connection.meanwhile.set(roomId, seq);
+      if (connection.state === "opening") connection.note(roomId, seq);
       else void this.#enter(connection, roomId, seq);
     }
   }
@@ -97,7 +96,7 @@ export class Memberships {
 
   #exit(connection: LiveConnection, roomId: string, cause: RoomExited_Cause): void {
     const follower = connection.followers.get(roomId);
-    if (connection.state === "opening") connection.meanwhile.set(roomId, "left");
+    if (connection.state === "opening") connection.note(roomId, "left");
     if (!follower) return;
     this.#channels.leave(follower);
     if (connection.state === "open")

@@ -107,19 +107,21 @@ export class OnePort {
     const timer = setTimeout(() => socket.destroy(), this.#options.firstBytesMs);
     this.#silent.add(socket);
     let head: Buffer = Buffer.alloc(0);
+    const over = (): void => {
+      clearTimeout(timer);
+      // Nothing of the beginning is to live as long as the connection.
+      socket.off("readable", onReadable).off("close", over).off("end", over);
+    };
     const onReadable = (): void => {
       for (let chunk = socket.read() as Buffer | null; chunk !== null; chunk = socket.read() as Buffer | null) {
         head = head.length === 0 ? chunk : Buffer.concat([head, chunk]);
       }
       const protocol = protocolOf(head);
       if (protocol === undefined) return;
-      clearTimeout(timer);
-      socket.off("readable", onReadable);
+      over();
       this.#hand(socket, head, protocol);
     };
-    socket.on("readable", onReadable);
-    socket.once("close", () => clearTimeout(timer));
-    socket.once("end", () => clearTimeout(timer));
+    socket.on("readable", onReadable).on("close", over).on("end", over);
   }
 
   #hand(socket: Socket, head: Buffer, protocol: keyof Doors): void {

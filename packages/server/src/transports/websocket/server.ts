@@ -42,7 +42,6 @@ export function serveWebSockets(http: Server, options: WebSocketOptions): () => 
   http.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const requestId = requestIdOf(request.headers["x-request-id"]);
     ids.set(request, requestId);
-    socket.on("error", () => socket.destroy());
     const refusal = refusalOfHandshake(request, options.origins, draining);
     if (refusal !== undefined) return respondRaw(socket, refusal.status, refusal.error, requestId, ["sec-websocket-version: 13"]);
     try {
@@ -74,6 +73,7 @@ function settings(maxBytes: number): ServerOptions & { readonly closeTimeout: nu
   };
 }
 
+/** What lives as long as the connection is made in `attach`, so that the request does not live as long. */
 function open(
   webSocket: GuardedWebSocket,
   request: IncomingMessage,
@@ -86,6 +86,11 @@ function open(
   const sink = new WebSocketSink(format, socket, webSocket);
   const address = options.addresses.of(socket.remoteAddress, request.headers["x-forwarded-for"] as string | undefined);
   const connection = options.realtime.open(sink, { protocol: "websocket", address, requestId, ...(token === undefined ? {} : { token }) });
+  attach(webSocket, socket, sink, connection, options.maxBytes);
+}
+
+function attach(webSocket: GuardedWebSocket, socket: Socket, sink: WebSocketSink, connection: Connection, maxBytes: number): void {
+  const { format } = sink;
   webSocket.on("message", (payload: Buffer, isBinary) => receive(connection, format, payload, isBinary));
   webSocket.on("pong", () => connection.alive());
   webSocket.on("ping", (payload) => {
@@ -95,7 +100,7 @@ function open(
   webSocket.on("error", () => {});
   webSocket.onBreach = (code) => {
     sink.violation = code;
-    connection.reject(code === 1009 ? Goodbye_Reason.FRAME_TOO_LARGE : Goodbye_Reason.BAD_FRAME, breachError(code, options.maxBytes));
+    connection.reject(code === 1009 ? Goodbye_Reason.FRAME_TOO_LARGE : Goodbye_Reason.BAD_FRAME, breachError(code, maxBytes));
   };
   webSocket.once("close", () => connection.closed());
 }
