@@ -15,13 +15,14 @@ import {
 import { systemClock } from "./clock.ts";
 import { brokenContract } from "./errors.ts";
 import { newKey } from "./keys.ts";
-import { addressesOf, type ClientOptions } from "./options.ts";
+import type { ClientOptions } from "./options.ts";
 import type { EventBuffer, EventsOptions } from "./readers/event-buffer.ts";
 import { type Happenings, Readers } from "./readers/readers.ts";
 import { type Api, makeApi } from "./rest/api.ts";
 import { exchange, type HttpTarget } from "./rest/exchange.ts";
 import { Rest } from "./rest/rest.ts";
 import { type RetryWorld, withRetries } from "./retry.ts";
+import { Servers } from "./servers.ts";
 import type { Cursor } from "./stream/cursors.ts";
 import { jsonFrames, protoFrames } from "./stream/frames.ts";
 import { Stream, type StreamState } from "./stream/stream.ts";
@@ -44,13 +45,13 @@ export class ParlorClient implements Api, Disposable {
 
   /** Does nothing on the network yet. */
   constructor(options: ClientOptions) {
-    const addresses = addressesOf(options.url);
     const world: RetryWorld = { clock: options.clock ?? systemClock, random: options.random ?? Math.random };
-    const target: HttpTarget = { base: addresses.rest, fetch: options.fetch ?? ((...args) => fetch(...args)), clock: world.clock };
+    const servers = new Servers(options.url, world.random);
+    const target: HttpTarget = { servers, fetch: options.fetch ?? ((...args) => fetch(...args)), clock: world.clock };
     this.#tokens = makeTokens(options, target, world);
     const rest = new Rest(target, this.#tokens, world);
     ({ auth: this.auth, users: this.users, rooms: this.rooms, messages: this.messages, presence: this.presence } = makeApi(rest));
-    this.#stream = makeStream(options, addresses.stream, world, this.#tokens, rest, this.#readers);
+    this.#stream = makeStream(options, servers, world, this.#tokens, rest, this.#readers);
   }
 
   /** The tokens in use; undefined when logged out or with a token that does not change. Secrets. */
@@ -171,10 +172,17 @@ function makeTokens({ token, tokens, onTokens }: ClientOptions, target: HttpTarg
   return new TokenKeeper({ clock: world.clock, refresh, onTokens, tokens, token });
 }
 
-function makeStream(options: ClientOptions, url: string, world: RetryWorld, tokens: TokenKeeper, rest: Rest, readers: Readers): Stream {
+function makeStream(
+  options: ClientOptions,
+  servers: Servers,
+  world: RetryWorld,
+  tokens: TokenKeeper,
+  rest: Rest,
+  readers: Readers,
+): Stream {
   const settings = {
     ...world,
-    url,
+    servers,
     tokens,
     WebSocket: options.WebSocket ?? WebSocket,
     format: options.format === "proto" ? protoFrames : jsonFrames,

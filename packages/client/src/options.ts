@@ -5,8 +5,11 @@ import type { WebSocketConstructor } from "./stream/socket.ts";
 import type { StoredTokens } from "./tokens.ts";
 
 export interface ClientOptions {
-  /** Where the server is, without the path of the interface: `https://chat.example`. */
-  readonly url: string;
+  /**
+   * Where the server is, without the path of the interface: `https://chat.example`. Of several nodes of one server the client
+   * begins with any, and goes on to the next one whenever the one in use does not answer.
+   */
+  readonly url: string | readonly string[];
   /** An API token, or any other that does not change. Without it, log in or give `tokens`. */
   readonly token?: string;
   /** The tokens of a session that goes on, as `onTokens` once gave them. */
@@ -30,18 +33,4 @@ export interface ClientOptions {
   readonly clock?: Clock;
   /** For tests: a number of at least 0 and below 1. */
   readonly random?: () => number;
-}
-
-/** Where the REST interface and the stream of a server are. */
-export interface Addresses {
-  readonly rest: string;
-  readonly stream: string;
-}
-
-/** @throws TypeError when it is not an http or https URL */
-export function addressesOf(url: string): Addresses {
-  const { protocol, origin, pathname } = new URL(url);
-  if (protocol !== "http:" && protocol !== "https:") throw new TypeError(`${url} is not an http or https URL`);
-  const rest = `${origin}${pathname.replace(/\/+$/, "")}/api/v1`;
-  return { rest, stream: `${rest.replace(/^http/, "ws")}/realtime` };
 }

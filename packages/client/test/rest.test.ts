@@ -15,6 +15,7 @@ import {
 } from "@parlor/contract";
 import { ParlorClient } from "../src/index.ts";
 import { ROOM } from "./support/events.ts";
+import { HastyClock } from "./support/hasty-clock.ts";
 import { ManualClock } from "./support/manual-clock.ts";
 import { type HttpAnswer, WireServer } from "./support/wire-server.ts";
 
@@ -27,18 +28,6 @@ function refusal(status: number, error: MessageInitShape<typeof ErrorSchema>, he
 /** Answers in turn; the last one for ever. */
 function inTurn(...answers: (HttpAnswer | undefined)[]): () => HttpAnswer | undefined {
   return () => (answers.length > 1 ? answers.shift() : answers[0]);
-}
-
-/** A clock on which every wait is over at once, and kept for the test to see. */
-class HastyClock extends ManualClock {
-  readonly waits: number[] = [];
-
-  override after(ms: number, run: () => void): () => void {
-    if (ms >= 30_000) return super.after(ms, run);
-    this.waits.push(ms);
-    queueMicrotask(run);
-    return () => undefined;
-  }
 }
 
 async function start(): Promise<{ server: WireServer; client: ParlorClient; clock: HastyClock } & AsyncDisposable> {

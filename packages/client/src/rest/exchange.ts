@@ -2,11 +2,11 @@ import { create, type DescMethod, fromJson, type JsonValue, type MessageInitShap
 import { Code, ErrorSchema, ParlorError, Reason, toHttp } from "@parlor/contract";
 import type { Clock } from "../clock.ts";
 import { aborted, brokenContract, timedOut, unavailable } from "../errors.ts";
+import type { Server, Servers } from "../servers.ts";
 
 /** Where to send HTTP requests, and with what. */
 export interface HttpTarget {
-  /** The server with the base path of the interface and no slash at the end: `https://chat.example/api/v1`. */
-  readonly base: string;
+  readonly servers: Servers;
   readonly fetch: typeof fetch;
   readonly clock: Clock;
 }
@@ -28,15 +28,30 @@ export interface Exchange<M extends DescMethod> {
 const DEFAULT_TIMEOUT_MS = 30_000;
 
 /**
- * Calls a method over HTTP, once.
+ * Calls a method over HTTP, once, at the server in use; one that does not answer is not the one in use any more.
  * @throws ParlorError the server's, or UNAVAILABLE, DEADLINE_EXCEEDED or CANCELLED of this side
  */
 export async function exchange<M extends DescMethod>(
   target: HttpTarget,
   call: Exchange<M>,
+  options: CallOptions,
+): Promise<MessageShape<M["output"]>> {
+  const server = target.servers.current;
+  try {
+    return await exchangeWith(server, target, call, options);
+  } catch (error) {
+    if (error instanceof ParlorError) target.servers.failed(server, error);
+    throw error;
+  }
+}
+
+async function exchangeWith<M extends DescMethod>(
+  server: Server,
+  target: HttpTarget,
+  call: Exchange<M>,
   { signal, timeoutMs }: CallOptions,
 ): Promise<MessageShape<M["output"]>> {
-  const request = toRequest(target, call);
+  const request = toRequest(server, call);
   const stop = new AbortController();
   const onAbort = (): void => stop.abort(aborted(signal as AbortSignal));
   if (signal?.aborted) onAbort();
@@ -55,17 +70,14 @@ export async function exchange<M extends DescMethod>(
   }
 }
 
-function toRequest<M extends DescMethod>(
-  { base }: HttpTarget,
-  { method, request, token }: Exchange<M>,
-): { url: string; init: RequestInit } {
+function toRequest<M extends DescMethod>({ rest }: Server, { method, request, token }: Exchange<M>): { url: string; init: RequestInit } {
   const { verb, path, body } = toHttp(method, create(method.input, request));
   const headers: Record<string, string> = { accept: "application/json" };
   if (token !== undefined) headers["authorization"] = `Bearer ${token}`;
   if (body !== undefined) headers["content-type"] = "application/json";
   // No cookies: a token is all that says who calls. No cache: an answer is of now.
   const init: RequestInit = { method: verb, headers, credentials: "omit", cache: "no-store" };
-  return { url: base + path, init: body === undefined ? init : { ...init, body } };
+  return { url: rest + path, init: body === undefined ? init : { ...init, body } };
 }
 
 /** Fields that a newer server may add are left aside. */

@@ -1,6 +1,7 @@
 import { Code, type Event, type Gap, type Goodbye_Reason, ParlorError, Reason, type ServerFrame, type Welcome } from "@parlor/contract";
 import { clientClosed, notConnected, toParlorError } from "../errors.ts";
 import { type Backoff, fullJitter, type RetryWorld } from "../retry.ts";
+import type { Server, Servers } from "../servers.ts";
 import type { TokenKeeper } from "../tokens.ts";
 import { Connection, type ConnectionEnd } from "./connection.ts";
 import { type Cursor, Cursors } from "./cursors.ts";
@@ -38,7 +39,7 @@ export interface StreamHost {
 }
 
 export interface StreamOptions extends RetryWorld {
-  readonly url: string;
+  readonly servers: Servers;
   readonly WebSocket: WebSocketConstructor;
   readonly format: FrameFormat;
   readonly tokens: TokenKeeper;
@@ -140,16 +141,17 @@ export class Stream {
   }
 
   #connect(token: string): void {
-    const { url, WebSocket, format, clock } = this.#options;
+    const { servers, WebSocket, format, clock } = this.#options;
+    const server = servers.current;
     this.#connection = new Connection({
-      url,
+      url: server.stream,
       WebSocket,
       format,
       clock,
       hello: { token, resume: this.#cursors.toResume(token) },
       onWelcome: (welcome) => this.#welcomed(welcome),
       onFrame: (frame) => this.#received(frame),
-      onEnd: (end) => this.#lost(end, token),
+      onEnd: (end) => this.#ended(end, server, token),
     });
   }
 
@@ -167,6 +169,12 @@ export class Stream {
   #received(frame: ServerFrame): void {
     for (const reply of frame.replies) this.#outbox.settle(reply);
     this.#delivery.take(frame.events);
+  }
+
+  /** The next connection goes to another server, if this one had troubles of its own. */
+  #ended(end: ConnectionEnd, server: Server, token: string): void {
+    this.#options.servers.failed(server, nextStep(end).error);
+    this.#lost(end, token);
   }
 
   /** A connection ended, or has to. */
