@@ -11,6 +11,8 @@ import { RedisServer } from "./redis-server.ts";
 import type { Place, Running, Subject } from "./subject.ts";
 
 const PROGRAM = fileURLToPath(new URL("../../packages/cli/src/parlor.ts", import.meta.url));
+/** As `npm start` has it, and the program's first line. */
+const NODE_OPTION = "--max-semi-space-size=16";
 const MANIFEST = new URL("../../packages/server/package.json", import.meta.url);
 
 /** Only what keeps a single generator on one address from being refused; everything else is as it comes. */
@@ -138,7 +140,7 @@ async function makeSeed(database: DatabaseKind, { scratch }: Place, members: num
 }
 
 function serveCommand(port: number, settings: Readonly<Record<string, string>>): Command {
-  return { argv: [process.execPath, PROGRAM, "serve"], env: { PORT: String(port), ...settings } };
+  return { argv: [process.execPath, NODE_OPTION, PROGRAM, "serve"], env: { PORT: String(port), ...settings } };
 }
 
 async function serve(port: number, command: Command): Promise<ServerProcess> {
