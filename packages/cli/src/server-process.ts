@@ -58,6 +58,8 @@ async function run(config: Config, log: Log): Promise<void> {
   const server = await starting;
   const control = await openControl(config, server, log);
   await announce(config, server, log);
+  // Without TLS files there is nothing to reload, and SIGHUP ends the process as it does by default.
+  if (config.tls.certFile !== undefined) process.on("SIGHUP", server.reloadTls);
   // Otherwise it would be written at the end, which a server that is killed does not see.
   flushCompileCache();
   log.info({ signal: await signal, drainMs: config.server.drainMs }, "Shutting down");

@@ -57,6 +57,19 @@ const server = section("Server", {
   ),
 });
 
+const tls = section("TLS", {
+  certFile: optionalText(
+    "PARLOR_TLS_CERT_FILE",
+    "A file with the server's certificate and those between it and the root, in PEM. With it every port speaks TLS 1.2 or 1.3, and nothing else. " +
+      "The files are read again when they change, and on SIGHUP.",
+  ),
+  keyFile: optionalText("PARLOR_TLS_KEY_FILE", "A file with the certificate's private key, in PEM, without a passphrase."),
+  clientCaFile: optionalText(
+    "PARLOR_TLS_CLIENT_CA_FILE",
+    "A file with the authorities of client certificates, in PEM. Clients are then asked for a certificate, and may come without one.",
+  ),
+});
+
 const database = section("Database", {
   url: optionalPostgresUrl("DATABASE_URL", "The PostgreSQL database. Without it, and without `DB_HOST`, the embedded database is used."),
   host: optionalText("DB_HOST", "The host of the PostgreSQL database, or the folder of its socket, instead of `DATABASE_URL`."),
@@ -182,7 +195,7 @@ const log = section("Log", {
   ),
 });
 
-export const schema = { server, database, auth, limits, realtime, log } as const;
+export const schema = { server, tls, database, auth, limits, realtime, log } as const;
 
 /** Variables of the command line's client commands; the server does not read them. */
 export const clientVariables: readonly string[] = ["PARLOR_URL", "PARLOR_TOKEN"];

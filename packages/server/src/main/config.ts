@@ -73,6 +73,14 @@ function databaseProblems(env: Environment): string[] {
     : [`DB_HOST must be set when ${parts.join(", ")} is: without it the embedded database would be used.`];
 }
 
+function tlsProblems(env: Environment): string[] {
+  const [cert = "", key = "", ca = ""] = ["PARLOR_TLS_CERT_FILE", "PARLOR_TLS_KEY_FILE", "PARLOR_TLS_CLIENT_CA_FILE"].map(
+    (name) => env[name],
+  );
+  if ((cert === "") !== (key === "")) return ["PARLOR_TLS_CERT_FILE and PARLOR_TLS_KEY_FILE must be set both, or none of them."];
+  return ca !== "" && cert === "" ? ["PARLOR_TLS_CLIENT_CA_FILE needs PARLOR_TLS_CERT_FILE and PARLOR_TLS_KEY_FILE."] : [];
+}
+
 /**
  * The settings that an environment gives, with defaults for the rest.
  * @throws ConfigError that names every variable that is wrong
@@ -83,7 +91,7 @@ export function readSettings(env: Environment): Settings {
     const values = Object.entries<Setting<unknown>>(part.settings).map(([key, setting]) => [key, read(setting, env, problems)]);
     return [name, Object.fromEntries(values)];
   });
-  problems.push(...databaseProblems(env), ...unknownVariables(env));
+  problems.push(...databaseProblems(env), ...tlsProblems(env), ...unknownVariables(env));
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.fromEntries(sections) as Settings;
 }

@@ -12,6 +12,7 @@ import { operationsOf } from "./operations.ts";
 import { openRooms, type Rooms } from "./rooms.ts";
 import { securityLog } from "./security-log.ts";
 import { dispatching, servicesOf } from "./services.ts";
+import { openTlsFiles, type TlsFiles } from "./tls-files.ts";
 
 export type { StartOptions } from "./node.ts";
 
@@ -24,15 +25,18 @@ export interface RunningServer {
   /** Where a browser on this machine finds it, without a slash at its end. */
   readonly url: string;
   readonly admin: Admin;
+  /** Reads the TLS files now; they are read by themselves some seconds after they changed. */
+  reloadTls(): void;
   /** Says goodbye to everyone, answers what was accepted, and ends. */
   close(): Promise<void>;
 }
 
 /** Starts a server. @throws DatabaseError, SchemaError, SigningKeyError, Error when the port is taken */
 export async function startServer(config: Config, options: StartOptions = {}): Promise<RunningServer> {
+  const tls = openTlsFiles(config.tls);
   const node = await openNode(config, options);
   try {
-    return await serve(node);
+    return await serve(node, tls);
   } catch (error) {
     await node.bus.close();
     await node.database.close();
@@ -40,7 +44,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
   }
 }
 
-async function serve(node: Node): Promise<RunningServer> {
+async function serve(node: Node, tls: TlsFiles | undefined): Promise<RunningServer> {
   const { config, log, store, bus, clock } = node;
   const accounts = await openAccounts(config, store, bus, clock, securityLog(log));
   const rooms = openRooms(node, accounts);
@@ -53,14 +57,20 @@ async function serve(node: Node): Promise<RunningServer> {
     realtime: rooms.hub,
     operations: operationsOf(node, accounts),
     documents: { openapi: contractFile("openapi.json"), asyncapi: contractFile("asyncapi.json") },
+    tls: tls?.identity,
     log,
   });
-  const close = (): Promise<void> => shutDown(node, listener, accounts, rooms);
+  tls?.follow(listener.renewTls, log);
+  const close = (): Promise<void> => {
+    tls?.close();
+    return shutDown(node, listener, accounts, rooms);
+  };
   return {
     port: listener.port,
     grpcPort: listener.grpcPort,
     url: config.server.publicUrl ?? listener.url,
     admin: adminOf(accounts),
+    reloadTls: () => tls?.reload(),
     close,
   };
 }

@@ -11,6 +11,7 @@ import { AllowedOrigins } from "./origins.ts";
 import type { Operations } from "./rest/operations.ts";
 import type { Documents } from "./rest/pages.ts";
 import { serveRest } from "./rest/server.ts";
+import type { TlsIdentity } from "./secure-door.ts";
 import { serveWebSockets } from "./websocket/server.ts";
 
 export interface ListenConfig {
@@ -40,6 +41,8 @@ export interface ListenOptions {
   readonly documents: Documents;
   /** Takes connections that begin with an MQTT CONNECT; they are closed when it is left out. */
   readonly mqtt?: (socket: Socket) => void;
+  /** With it every port speaks TLS and nothing else. */
+  readonly tls?: TlsIdentity | undefined;
   readonly log: Log;
 }
 
@@ -50,12 +53,14 @@ export interface Listener {
   readonly url: string;
   /** Takes no new connections or streams and says that it is not ready; what is under way goes on. */
   drain(): void;
+  /** Takes another certificate for the connections that come from now on. @throws Error when it is not good */
+  renewTls(identity: TlsIdentity): void;
   /** Lets what is under way end, for so long (milliseconds), cuts the rest, and resolves when nothing is left. */
   close(graceMs?: number): Promise<void>;
 }
 
 /** Serves every protocol on one port. @throws Error when the address cannot be had */
-export async function listen({ config, api, realtime, operations, documents, mqtt, log }: ListenOptions): Promise<Listener> {
+export async function listen({ config, api, realtime, operations, documents, mqtt, tls, log }: ListenOptions): Promise<Listener> {
   const { connectionsPerAddress, frameBytes: maxBytes, patience = defaultPatience } = config;
   const addresses = new ClientAddresses(config.trustedProxies);
   const origins = new AllowedOrigins([
@@ -71,7 +76,7 @@ export async function listen({ config, api, realtime, operations, documents, mqt
   const grpc = createGrpc({ api, realtime, addresses, maxBytes, requestMs: patience.requestMs, log });
 
   const doors = { http: (socket: Socket) => void http.emit("connection", socket), grpc: (socket: Socket) => grpc.inject(socket) };
-  const portOptions = { addresses, connectionsPerAddress, firstBytesMs: patience.headersMs };
+  const portOptions = { addresses, connectionsPerAddress, firstBytesMs: patience.headersMs, tls };
   const all = new OnePort({ ...portOptions, doors: mqtt === undefined ? doors : { ...doors, mqtt } });
   const grpcOnly = new OnePort({ ...portOptions, doors: { grpc: doors.grpc } });
   const drain = (): void => {
@@ -80,6 +85,9 @@ export async function listen({ config, api, realtime, operations, documents, mqt
     grpcOnly.stop();
     refuseWebSockets();
     grpc.drain();
+  };
+  const renewTls = (identity: TlsIdentity): void => {
+    for (const one of [all, grpcOnly]) one.renew(identity);
   };
   const close = async (graceMs = 0): Promise<void> => {
     drain();
@@ -93,7 +101,8 @@ export async function listen({ config, api, realtime, operations, documents, mqt
   try {
     const port = await all.listen(config.port, config.host);
     const grpcPort = config.grpcPort === undefined ? undefined : await grpcOnly.listen(config.grpcPort, config.host);
-    return { port, grpcPort, url: `http://${hostForUrl(config.host)}:${port}`, drain, close };
+    const url = `${tls === undefined ? "http" : "https"}://${hostForUrl(config.host)}:${port}`;
+    return { port, grpcPort, url, drain, renewTls, close };
   } catch (error) {
     await close();
     throw error;

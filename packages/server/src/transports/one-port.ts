@@ -1,32 +1,28 @@
 import { createServer, type Server, type Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 import type { ClientAddresses } from "./client-address.ts";
 import { plainAddress } from "./client-address.ts";
-
-/** Who takes a connection once its first bytes have told the protocol. A protocol that is left out is not served. */
-export interface Doors {
-  http?(socket: Socket): void;
-  grpc?(socket: Socket): void;
-  mqtt?(socket: Socket): void;
-}
+import { peek } from "./peek.ts";
+import { refusePlain } from "./plain-on-tls.ts";
+import { alpnNames, type DoorName, type Doors, protocolAgreed, protocolOf, wrappingOf } from "./protocols.ts";
+import { SecureDoor, type TlsIdentity } from "./secure-door.ts";
 
 export interface OnePortOptions {
   readonly doors: Doors;
   readonly addresses: ClientAddresses;
   /** Most open connections from one address; those of trusted proxies are not counted. */
   readonly connectionsPerAddress: number;
-  /** How long a connection may be silent before its first bytes, in milliseconds. */
+  /** How long a connection may be silent before its first bytes, and how long a handshake may take, in milliseconds. */
   readonly firstBytesMs: number;
+  /** With it the port speaks TLS and nothing else. */
+  readonly tls?: TlsIdentity | undefined;
 }
-
-// RFC 9113, section 3.4. No HTTP/1.1 method begins with its first four bytes, and nothing else needs more to be told apart.
-const HTTP2_PREFACE = Buffer.from("PRI ");
-// MQTT 5, section 2.1: packet type 1 (CONNECT) with flags 0.
-const MQTT_CONNECT = 0x10;
 
 /** One listener for every protocol. */
 export class OnePort {
   readonly #server: Server;
   readonly #options: OnePortOptions;
+  readonly #secureDoor: SecureDoor | undefined;
   readonly #sockets = new Set<Socket>();
   /** Those whose protocol is not known yet. */
   readonly #silent = new Set<Socket>();
@@ -35,6 +31,7 @@ export class OnePort {
 
   constructor(options: OnePortOptions) {
     this.#options = options;
+    this.#secureDoor = secureDoorOf(options);
     this.#server = createServer({ noDelay: true, keepAlive: true, pauseOnConnect: false }, (socket) => this.#accept(socket));
     // Errors of a listener that is open, such as too many open files, concern one connection and pass.
     this.#server.on("error", () => {});
@@ -60,6 +57,11 @@ export class OnePort {
     if (this.#server.listening) this.#server.close();
   }
 
+  /** Takes another certificate, if this port speaks TLS. @throws Error when it is not good */
+  renew(identity: TlsIdentity): void {
+    this.#secureDoor?.renew(identity);
+  }
+
   /** Cuts every connection. */
   destroy(): void {
     this.stop();
@@ -78,7 +80,9 @@ export class OnePort {
     if (!this.#options.addresses.isProxy(address) && !this.#count(socket, address)) return;
     this.#sockets.add(socket);
     socket.once("close", () => this.#forget(socket));
-    this.#peek(socket);
+    this.#silent.add(socket);
+    if (this.#secureDoor === undefined) this.#tellApart(socket, socket);
+    else this.#secure(socket, this.#secureDoor);
   }
 
   #forget(socket: Socket): void {
@@ -102,42 +106,28 @@ export class OnePort {
     return true;
   }
 
-  /** Reads until the protocol is clear, and puts what was read back for whoever takes the connection. */
-  #peek(socket: Socket): void {
-    const timer = setTimeout(() => socket.destroy(), this.#options.firstBytesMs);
-    this.#silent.add(socket);
-    let head: Buffer = Buffer.alloc(0);
-    const over = (): void => {
-      clearTimeout(timer);
-      // Nothing of the beginning is to live as long as the connection.
-      socket.off("readable", onReadable).off("close", over).off("end", over);
-    };
-    const onReadable = (): void => {
-      for (let chunk = socket.read() as Buffer | null; chunk !== null; chunk = socket.read() as Buffer | null) {
-        head = head.length === 0 ? chunk : Buffer.concat([head, chunk]);
-      }
-      const protocol = protocolOf(head);
-      if (protocol === undefined) return;
-      over();
-      this.#hand(socket, head, protocol);
-    };
-    socket.on("readable", onReadable).on("close", over).on("end", over);
+  #secure(socket: Socket, door: SecureDoor): void {
+    peek(socket, this.#options.firstBytesMs, wrappingOf, (wrapping) => {
+      if (wrapping === "tls") door.accept(socket, (secure) => this.#tellApart(secure, socket));
+      else refusePlain(socket);
+    });
   }
 
-  #hand(socket: Socket, head: Buffer, protocol: keyof Doors): void {
-    this.#silent.delete(socket);
-    const door = this.#options.doors[protocol];
-    if (door === undefined) return void socket.destroy();
-    socket.unshift(head);
-    door.call(this.#options.doors, socket);
+  /** @param outer the connection that carries the socket, or the socket itself */
+  #tellApart(socket: Socket | TLSSocket, outer: Socket): void {
+    const agreed = "alpnProtocol" in socket ? protocolAgreed(socket.alpnProtocol) : undefined;
+    const decide = (head: Buffer): DoorName | undefined => (head.length === 0 ? undefined : (agreed ?? protocolOf(head)));
+    peek(socket, this.#options.firstBytesMs, decide, (protocol) => {
+      this.#silent.delete(outer);
+      const { doors } = this.#options;
+      if (doors[protocol] === undefined) socket.destroy();
+      else doors[protocol](socket);
+    });
   }
 }
 
-/** The protocol that begins with these bytes; undefined while they are too few to tell. */
-function protocolOf(head: Buffer): keyof Doors | undefined {
-  if (head.length === 0) return undefined;
-  if (head[0] === MQTT_CONNECT) return "mqtt";
-  const seen = Math.min(head.length, HTTP2_PREFACE.length);
-  if (!HTTP2_PREFACE.subarray(0, seen).equals(head.subarray(0, seen))) return "http";
-  return seen === HTTP2_PREFACE.length ? "grpc" : undefined;
+function secureDoorOf({ tls, doors, firstBytesMs }: OnePortOptions): SecureDoor | undefined {
+  if (tls === undefined) return undefined;
+  const served = (Object.keys(alpnNames) as DoorName[]).filter((name) => doors[name] !== undefined);
+  return new SecureDoor({ identity: tls, alpn: served.map((name) => alpnNames[name]), handshakeMs: firstBytesMs });
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import type { Socket } from "node:net";
 import { create, type DescMethod, type Message, type MessageShape } from "@bufbuild/protobuf";
 import {
   type ClientFrame,
@@ -18,6 +19,7 @@ import type { Connection, Origin, Realtime } from "../../src/realtime/connection
 import type { Sink } from "../../src/realtime/sink.ts";
 import type { Api } from "../../src/services/api.ts";
 import { type ListenConfig, type Listener, listen } from "../../src/transports/listen.ts";
+import type { TlsIdentity } from "../../src/transports/secure-door.ts";
 
 // These tests are about bytes, and what they are mapped to: behind the seam stands the least that can answer.
 
@@ -136,12 +138,14 @@ export interface Rig extends AsyncDisposable {
 export interface RigOptions extends Partial<ListenConfig> {
   readonly ready?: () => Promise<boolean>;
   readonly metricsFor?: "local" | "all" | "off";
+  readonly tls?: TlsIdentity;
+  readonly mqtt?: (socket: Socket) => void;
 }
 
 const document = (name: string): string => readFileSync(new URL(`../../../contract/${name}.json`, import.meta.url), "utf8");
 
 /** A listener on a free port with nothing but bytes behind it. */
-export async function rig({ ready = async () => true, metricsFor = "local", ...config }: RigOptions = {}): Promise<Rig> {
+export async function rig({ ready = async () => true, metricsFor = "local", tls, mqtt, ...config }: RigOptions = {}): Promise<Rig> {
   const api = new FakeApi();
   const realtime = new FakeRealtime();
   const listener = await listen({
@@ -163,6 +167,8 @@ export async function rig({ ready = async () => true, metricsFor = "local", ...c
       metrics: async () => ({ contentType: "text/plain; version=0.0.4", text: "parlor_up 1\n" }),
     },
     documents: { openapi: document("openapi"), asyncapi: document("asyncapi") },
+    ...(mqtt === undefined ? {} : { mqtt }),
+    tls,
     log: noLog,
   });
   return { api, realtime, listener, url: listener.url, port: listener.port, [Symbol.asyncDispose]: () => listener.close() };

@@ -1,5 +1,6 @@
 import type { Http2Server } from "node:http2";
 import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { services, unaryMethods } from "@parlor/contract";
 import { HealthImplementation } from "grpc-health-check";
@@ -67,7 +68,11 @@ export function createGrpc(options: GrpcOptions): GrpcServer {
   paths.set(CONNECT_PATH, (stream, headers) => serveConnect(stream, headers, options));
   putGate(http2, { ...options, paths, unary });
   return {
-    inject: (socket) => injector.injectConnection(socket),
+    inject(socket) {
+      // Node takes HTTP/2 over TLS only when the handshake has agreed on it; here the first bytes may have told it instead.
+      if (socket instanceof TLSSocket) socket.alpnProtocol = "h2";
+      injector.injectConnection(socket);
+    },
     drain() {
       for (const name of healthNames) health.setStatus(name, "NOT_SERVING");
       injector.drain(LONGEST_DRAIN_MS);
