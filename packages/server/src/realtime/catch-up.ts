@@ -1,5 +1,5 @@
 import type { RoomEvent } from "../domain/room-event.ts";
-import { type Follower, split } from "./room-channel.ts";
+import { type Follower, fits, split } from "./room-channel.ts";
 
 /**
  * Brings a follower from a `seq` to the live stream, without hole or repeat:
@@ -18,12 +18,23 @@ export async function catchUp(follower: Follower, after: number): Promise<void> 
     // What the Store has beyond the head comes by the feed: it would be told twice.
     const events = recent ?? (await feed.page(cursor)).filter(({ seq }) => seq <= feed.head);
     const runs = [...split(events, frameBytes)];
-    if (recent && runs.length === 1) return cutOver(follower, recent);
+    if (recent && runs.length === 1 && fits(follower, recent)) return cutOver(follower, recent);
     for (const run of runs) {
-      await takenUp(follower);
-      write(follower, run);
+      await writePaced(follower, run);
       cursor = run.at(-1)?.seq ?? raise(`The log of room ${feed.roomId} ends at ${cursor}, before its head ${feed.head}.`);
     }
+  }
+}
+
+/** Writes a run in as many pieces as its reader wants. */
+async function writePaced(follower: Follower, run: readonly RoomEvent[]): Promise<void> {
+  const { window } = follower.connection.sink;
+  for (let rest = run; rest[0] && !follower.gone; ) {
+    await takenUp(follower);
+    const size = window?.sizeFor(rest[0]) ?? rest.length;
+    write(follower, rest.slice(0, size));
+    rest = rest.slice(size);
+    if (rest[0]) await window?.opened(rest[0]);
   }
 }
 
@@ -39,7 +50,9 @@ function cutOver(follower: Follower, rest: readonly RoomEvent[]): void {
 }
 
 function write({ connection, gone }: Follower, events: readonly RoomEvent[]): void {
-  if (!gone && events.length > 0) connection.deliver(connection.sink.format.events(events));
+  const first = events[0];
+  const format = first && !gone ? connection.sink.formatFor(first) : undefined;
+  if (format) connection.deliver(format.events(events), events);
 }
 
 /** Waits for a reader that has much to take, so that catching up needs no more memory than being live. */

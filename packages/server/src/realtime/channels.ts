@@ -1,20 +1,20 @@
 import type { Feeds } from "../log/feeds.ts";
 import type { RoomFeed } from "../log/room-feed.ts";
 import type { LiveConnection } from "./live-connection.ts";
-import { type Delivered, type Follower, RoomChannel } from "./room-channel.ts";
+import { type ChannelOwner, type Follower, RoomChannel } from "./room-channel.ts";
 import type { TurnQueue } from "./turn-queue.ts";
 
 /** The rooms that somebody on this node follows. A followed room's feed stays in memory. */
 export class Channels {
   readonly #feeds: Feeds;
   readonly #queue: TurnQueue;
-  readonly #delivered: Delivered;
+  readonly #owner: ChannelOwner;
   readonly #byRoom = new Map<string, RoomChannel>();
 
-  constructor(feeds: Feeds, queue: TurnQueue, delivered: Delivered) {
+  constructor(feeds: Feeds, queue: TurnQueue, owner: ChannelOwner) {
     this.#feeds = feeds;
     this.#queue = queue;
-    this.#delivered = delivered;
+    this.#owner = owner;
   }
 
   peek(roomId: string): RoomChannel | undefined {
@@ -27,8 +27,9 @@ export class Channels {
     const known = connection.followers.get(roomId);
     if (known) return known;
     // One that nobody follows is not kept: its feed is not pinned, and another may take its place.
-    if (connection.state === "ended") return { connection, channel: new RoomChannel(feed, this.#queue, this.#delivered), gone: true };
-    const follower: Follower = { connection, channel: this.#of(feed), gone: false };
+    if (connection.state === "ended")
+      return { connection, channel: new RoomChannel(feed, this.#queue, this.#owner), gone: true, live: false };
+    const follower: Follower = { connection, channel: this.#of(feed), gone: false, live: false };
     this.#feeds.pin(feed);
     follower.channel.followers++;
     connection.followers.set(roomId, follower);
@@ -49,7 +50,7 @@ export class Channels {
   #of(feed: RoomFeed): RoomChannel {
     let channel = this.#byRoom.get(feed.roomId);
     if (!channel) {
-      channel = new RoomChannel(feed, this.#queue, this.#delivered);
+      channel = new RoomChannel(feed, this.#queue, this.#owner);
       this.#byRoom.set(feed.roomId, channel);
     }
     return channel;

@@ -23,6 +23,10 @@ export interface Connection {
   alive(): void;
   /** The network connection is gone. */
   closed(): void;
+  /** Where it stands in a room: the `seq` after which its next event comes; undefined for a room that it does not follow. */
+  position(roomId: string): number | undefined;
+  /** Every room that it follows. */
+  rooms(): Iterable<string>;
 }
 
 /** The realtime service, as transports see it. */

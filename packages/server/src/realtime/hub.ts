@@ -26,6 +26,7 @@ import type { Feeds } from "../log/feeds.ts";
 import type { Metrics } from "../ports/metrics.ts";
 import type { Schema } from "../store/schema.ts";
 import type { Calls } from "./calls.ts";
+import { catchUp } from "./catch-up.ts";
 import { Channels } from "./channels.ts";
 import type { Connection, Origin, Realtime } from "./connection.ts";
 import { type ConnectionOwner, LiveConnection } from "./live-connection.ts";
@@ -79,9 +80,17 @@ export class Hub implements Realtime, ConnectionOwner {
     this.#options = options;
     this.outboundBytes = options.outboundBytes;
     this.now = options.now;
-    this.#channels = new Channels(options.feeds, this.queue, (events, readers, lagMs) => {
-      options.metrics.delivered(events * readers);
-      options.metrics.fannedOut(lagMs);
+    this.#channels = new Channels(options.feeds, this.queue, {
+      delivered(events, readers, lagMs): void {
+        options.metrics.delivered(events * readers);
+        options.metrics.fannedOut(lagMs);
+      },
+      fellBehind(follower, after): void {
+        void catchUp(follower, after).catch((error: unknown) => {
+          options.reportFault(error);
+          follower.connection.end(Goodbye_Reason.INTERNAL);
+        });
+      },
     });
     this.#memberships = new Memberships(options.store, this.#roster, this.#channels, options.reportFault);
     this.presences = new Presences({ ...options, roomReaders: presenceReaders }, this.#roster, this.#channels);

@@ -14,7 +14,7 @@ import { RoomEvent } from "../domain/room-event.ts";
 import type { Connection, Origin } from "./connection.ts";
 import { goodbye } from "./goodbyes.ts";
 import type { Follower, Reader } from "./room-channel.ts";
-import type { FrameFormat, Sink } from "./sink.ts";
+import type { Sink } from "./sink.ts";
 import type { TurnQueue, TurnTask } from "./turn-queue.ts";
 
 /** What a connection tells its hub. */
@@ -36,9 +36,6 @@ export type ConnectionState = "awaiting" | "opening" | "open" | "ended";
 
 /** Most connections need some of their maps never, or not for long: they share this one. */
 const nothing: ReadonlyMap<string, "left" | number> = new Map();
-
-/** Empty frames, which say only "I am here"; one for each format. */
-const beats = new Map<FrameFormat, Uint8Array>();
 
 export class LiveConnection implements Connection, Reader, TurnTask {
   readonly id = newId();
@@ -96,6 +93,16 @@ export class LiveConnection implements Connection, Reader, TurnTask {
     this.#finish(undefined);
   }
 
+  position(roomId: string): number | undefined {
+    const channel = this.followers.get(roomId)?.channel;
+    channel?.flush();
+    return channel?.feed.head;
+  }
+
+  rooms(): Iterable<string> {
+    return this.followers.keys();
+  }
+
   // What the hub does.
 
   /** Notes a change of its memberships while it is opening. */
@@ -118,19 +125,21 @@ export class LiveConnection implements Connection, Reader, TurnTask {
     return true;
   }
 
-  deliver(bytes: Uint8Array): void {
+  deliver(bytes: Uint8Array, events?: readonly RoomEvent[]): void {
     if (this.state === "ended") return;
     if (this.sink.queuedBytes + bytes.length > this.outboundBytes) this.end(Goodbye_Reason.SLOW_CONSUMER);
-    else this.sink.write(bytes);
+    else this.sink.write(bytes, events);
   }
 
-  offer(bytes: Uint8Array): void {
-    if (this.state === "open" && this.sink.queuedBytes < this.outboundBytes / 8) this.sink.write(bytes);
+  offer(bytes: Uint8Array, events?: readonly RoomEvent[]): void {
+    if (this.state === "open" && this.sink.queuedBytes < this.outboundBytes / 8) this.sink.write(bytes, events);
   }
 
   /** An event for this person alone. */
   personal(event: Event): void {
-    this.deliver(this.sink.format.events([RoomEvent.of(event)]));
+    const run = [RoomEvent.of(event)] as const;
+    const format = this.sink.formatFor(run[0]);
+    if (format) this.deliver(format.events(run), run);
   }
 
   /** Answers a frame; answers of one turn ride together. Only errors are told to frames without id. */
@@ -143,21 +152,14 @@ export class LiveConnection implements Connection, Reader, TurnTask {
   run(): boolean {
     const replies = this.#replies;
     this.#replies = [];
-    if (replies.length > 0) this.deliver(this.sink.format.frame(create(ServerFrameSchema, { replies })));
+    if (replies.length > 0) this.deliver(this.sink.encode(create(ServerFrameSchema, { replies })));
     return true;
   }
 
   /** Says that the server is here, and asks whether the client is. */
   beat(now: number): void {
-    const { format } = this.sink;
-    let frame = beats.get(format);
-    if (!frame) {
-      frame = format.frame(create(ServerFrameSchema));
-      beats.set(format, frame);
-    }
     this.beatAt = now;
-    this.offer(frame);
-    this.sink.ping();
+    this.sink.beat();
   }
 
   end(reason: Goodbye_Reason, details: { readonly error?: ParlorError; readonly afterMs?: number } = {}): void {

@@ -100,7 +100,7 @@ async function start(context: OpeningContext, connection: LiveConnection, hello:
   const identity = { connectionId: connection.id, sessionId: caller.sessionId, user: me.user };
   const welcome = welcomeOf(identity, context.heartbeatMs, context.now(), starts, missing);
   connection.state = "open";
-  connection.deliver(connection.sink.format.frame(create(ServerFrameSchema, { welcome })));
+  connection.deliver(connection.sink.encode(create(ServerFrameSchema, { welcome })));
   goLive(context, connection, starts);
 }
 

@@ -3,9 +3,8 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { EventSchema, type Presence, PresenceSchema, Presence_Status as Status } from "@parlor/contract";
 import { RoomEvent } from "../domain/room-event.ts";
 import type { Channels } from "./channels.ts";
-import type { Reader } from "./room-channel.ts";
+import { type EncodedRun, offer, type Reader } from "./room-channel.ts";
 import type { Roster } from "./roster.ts";
-import type { FrameFormat } from "./sink.ts";
 
 export interface PresenceOptions {
   readonly awayAfterMs: number;
@@ -112,13 +111,8 @@ export class Presences {
         kind: { case: "presenceChanged", value: { presence: this.of(userId) } },
       }),
     );
-    const bytes = new Map<FrameFormat, Uint8Array>();
-    for (const connection of this.#audience(userId, seen)) {
-      const { format } = connection.sink;
-      const frame = bytes.get(format) ?? format.events([event]);
-      bytes.set(format, frame);
-      connection.offer(frame);
-    }
+    const bytes: EncodedRun = new Map();
+    for (const connection of this.#audience(userId, seen)) offer(connection, bytes, [event]);
   }
 
   #audience(userId: string, seen: Seen): Set<Reader> {

@@ -1,3 +1,4 @@
+import type { Goodbye_Reason } from "@parlor/contract";
 import type { RoomEvent } from "../domain/room-event.ts";
 import type { RoomFeed } from "../log/room-feed.ts";
 import type { FrameFormat, Sink } from "./sink.ts";
@@ -11,9 +12,10 @@ export interface Reader {
   /** By room. */
   readonly followers: Map<string, Follower>;
   /** Events that must arrive; a reader that cannot keep up is let go. */
-  deliver(bytes: Uint8Array): void;
+  deliver(bytes: Uint8Array, events: readonly RoomEvent[]): void;
   /** Events that may be lost: only for a reader that is keeping up. */
-  offer(bytes: Uint8Array): void;
+  offer(bytes: Uint8Array, events: readonly RoomEvent[]): void;
+  end(reason: Goodbye_Reason): void;
 }
 
 /** One connection's place in one room. */
@@ -22,10 +24,20 @@ export interface Follower {
   readonly channel: RoomChannel;
   /** Whether it has left: nothing more is written to it. */
   gone: boolean;
+  /** Whether it gets events as they come; otherwise it is catching up. */
+  live: boolean;
 }
 
-/** Told after the last write: how many events went to how many readers, and how long that took since they came. */
-export type Delivered = (events: number, readers: number, lagMs: number) => void;
+/** What channels tell their hub. */
+export interface ChannelOwner {
+  /** After the last write: how many events went to how many readers, and how long that took since they came. */
+  delivered(events: number, readers: number, lagMs: number): void;
+  /** A follower takes no more for now: it is to go on after this `seq` as it acknowledges. */
+  fellBehind(follower: Follower, after: number): void;
+}
+
+/** A run of events in each format that a reader needed. */
+export type EncodedRun = Map<FrameFormat, Uint8Array>;
 
 /** Bytes of events per frame, so that a flood does not become one frame larger than a connection may queue. */
 const frameBytes = 128 * 1024;
@@ -34,7 +46,7 @@ const frameBytes = 128 * 1024;
 interface Delivery {
   readonly events: readonly RoomEvent[];
   readonly followers: readonly Follower[];
-  readonly bytes: Map<FrameFormat, Uint8Array>;
+  readonly bytes: EncodedRun;
   readonly since: number;
   next: number;
 }
@@ -45,7 +57,7 @@ export class RoomChannel implements TurnTask {
   /** Registered followers, live or still catching up. */
   followers = 0;
   readonly #queue: TurnQueue;
-  readonly #delivered: Delivered;
+  readonly #owner: ChannelOwner;
   #pending: RoomEvent[] = [];
   /** When the oldest pending event came. */
   #pendingSince = 0;
@@ -53,10 +65,10 @@ export class RoomChannel implements TurnTask {
   /** Replaced, never changed, while a delivery walks over it. */
   #live: Follower[] = [];
 
-  constructor(feed: RoomFeed, queue: TurnQueue, delivered: Delivered) {
+  constructor(feed: RoomFeed, queue: TurnQueue, owner: ChannelOwner) {
     this.feed = feed;
     this.#queue = queue;
-    this.#delivered = delivered;
+    this.#owner = owner;
   }
 
   get live(): readonly Follower[] {
@@ -74,11 +86,17 @@ export class RoomChannel implements TurnTask {
   /** Makes a follower live, who has everything up to the feed's head. */
   join(follower: Follower): void {
     this.flush();
+    follower.live = true;
     this.#live = [...this.#live, follower];
   }
 
   leave(follower: Follower): void {
     follower.gone = true;
+    this.#remove(follower);
+  }
+
+  #remove(follower: Follower): void {
+    follower.live = false;
     this.#live = this.#live.filter((other) => other !== follower);
   }
 
@@ -89,8 +107,8 @@ export class RoomChannel implements TurnTask {
 
   /** Typing, presence: to whoever keeps up. */
   ephemeral(event: RoomEvent): void {
-    const bytes = new Map<FrameFormat, Uint8Array>();
-    for (const { connection } of this.#live) connection.offer(encoded(bytes, connection.sink.format, [event]));
+    const bytes: EncodedRun = new Map();
+    for (const { connection } of this.#live) offer(connection, bytes, [event]);
   }
 
   run(deadline: number): boolean {
@@ -100,27 +118,50 @@ export class RoomChannel implements TurnTask {
       this.#pending = [];
     }
     for (let delivery = this.#deliveries[0]; delivery; delivery = this.#deliveries[0]) {
-      if (!deliver(delivery, deadline)) return false;
+      if (!this.#deliver(delivery, deadline)) return false;
       this.#deliveries.shift();
-      this.#delivered(delivery.events.length, delivery.followers.length, performance.now() - delivery.since);
+      this.#owner.delivered(delivery.events.length, delivery.followers.length, performance.now() - delivery.since);
     }
     return true;
   }
+
+  /** Says whether everyone was reached before the deadline. Looks at the time only now and then: it costs as much as a write. */
+  #deliver(delivery: Delivery, deadline: number): boolean {
+    const { followers, bytes, events } = delivery;
+    const first = events[0] as RoomEvent;
+    while (delivery.next < followers.length) {
+      const follower = followers[delivery.next++] as Follower;
+      const { connection } = follower;
+      const format = follower.live ? connection.sink.formatFor(first) : undefined;
+      if (format) {
+        if (fits(follower, events)) connection.deliver(encoded(bytes, format, events), events);
+        else this.#letGo(follower, first.seq - 1);
+      }
+      if (delivery.next % 64 === 0 && performance.now() > deadline) return false;
+    }
+    return true;
+  }
+
+  /** What is still to be delivered comes to it from the log, too. */
+  #letGo(follower: Follower, after: number): void {
+    this.#remove(follower);
+    this.#owner.fellBehind(follower, after);
+  }
 }
 
-/** Says whether everyone was reached before the deadline. Looks at the time only now and then: it costs as much as a write. */
-function deliver(delivery: Delivery, deadline: number): boolean {
-  const { followers, bytes, events } = delivery;
-  while (delivery.next < followers.length) {
-    const { connection, gone } = followers[delivery.next++] as Follower;
-    if (!gone) connection.deliver(encoded(bytes, connection.sink.format, events));
-    if (delivery.next % 64 === 0 && performance.now() > deadline) return false;
-  }
-  return true;
+/** Whether the reader takes all of these durable events now. */
+export function fits({ connection: { sink } }: Follower, events: readonly RoomEvent[]): boolean {
+  return sink.window === undefined || events.length === 0 || sink.window.sizeFor(events[0] as RoomEvent) >= events.length;
+}
+
+/** Offers an event that may be lost. */
+export function offer(connection: Reader, bytes: EncodedRun, run: readonly [RoomEvent]): void {
+  const format = connection.sink.formatFor(run[0]);
+  if (format) connection.offer(encoded(bytes, format, run), run);
 }
 
 /** Each representation is made once, when the first reader needs it. */
-function encoded(bytes: Map<FrameFormat, Uint8Array>, format: FrameFormat, events: readonly RoomEvent[]): Uint8Array {
+function encoded(bytes: EncodedRun, format: FrameFormat, events: readonly RoomEvent[]): Uint8Array {
   let frame = bytes.get(format);
   if (!frame) {
     frame = format.events(events);

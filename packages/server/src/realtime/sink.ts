@@ -7,21 +7,40 @@ export interface FrameFormat {
   readonly name: string;
   /** One frame that holds these events, ready for the network. All readers share the bytes; nobody changes them. */
   events(events: readonly RoomEvent[]): Uint8Array;
-  /** Any other frame. */
-  frame(frame: ServerFrame): Uint8Array;
+}
+
+/** What a reader takes before it must acknowledge. Who has no room for a run leaves the live ones, and goes on from the log. */
+export interface Window {
+  /** How many durable events such as this one it takes now. */
+  sizeFor(first: RoomEvent): number;
+  /** Resolves when that has become more than none, or the way is closed. */
+  opened(first: RoomEvent): Promise<void>;
 }
 
 /** One connection's way out, made by its transport. */
 export interface Sink {
-  readonly format: FrameFormat;
-  /** Hands bytes made by `format` to the network, in order, at once. Never throws; does nothing once the way is closed. */
-  write(bytes: Uint8Array): void;
+  /**
+   * How a run of events is written to this reader, told by the first of them: a run is of one room, and durable, or a single
+   * event that is not. Undefined when the reader has not asked for such events.
+   */
+  formatFor(first: RoomEvent): FrameFormat | undefined;
+  /** Any other frame, ready for the network. */
+  encode(frame: ServerFrame): Uint8Array;
+  /**
+   * Hands bytes made by `encode`, or from `events` by a format, to the network, in order, at once. Never throws; does nothing
+   * once the way is closed.
+   */
+  write(bytes: Uint8Array, events?: readonly RoomEvent[]): void;
   /** Bytes written that the network has not taken yet. */
   readonly queuedBytes: number;
   /** Resolves when all that was written has been taken by the network, or the way is closed. */
   drained(): Promise<void>;
-  /** Asks the other side for a sign of life below the level of frames; the answer comes back by Connection.alive. */
-  ping(): void;
+  /** For a reader that acknowledges events. Left out: it takes any number. */
+  readonly window?: Window;
+  /** For a protocol in which the client says how long it may be silent (milliseconds). Left out: until after a heartbeat. */
+  readonly silenceMs?: number;
+  /** Says that the server is here, and asks for a sign of life, which comes back by Connection.alive or as a frame. */
+  beat(): void;
   /** Writes the goodbye as the last frame and closes with the code that the protocol has for its reason. */
   end(goodbye: Goodbye): void;
 }

@@ -80,7 +80,8 @@ export class Vigil {
     const { heartbeatMs, deadAfterMs, helloTimeoutMs } = this.#options;
     if (connection.state !== "open") {
       if (now - connection.openedAt > helloTimeoutMs) connection.end(Goodbye_Reason.HELLO_TIMEOUT);
-    } else if (now - connection.heardAt > heartbeatMs + deadAfterMs) connection.end(Goodbye_Reason.HEARTBEAT_TIMEOUT);
+    } else if (now - connection.heardAt > (connection.sink.silenceMs ?? heartbeatMs + deadAfterMs))
+      connection.end(Goodbye_Reason.HEARTBEAT_TIMEOUT);
     else if (now - connection.beatAt >= heartbeatMs) connection.beat(now);
   }
 

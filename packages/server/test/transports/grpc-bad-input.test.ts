@@ -30,7 +30,7 @@ import {
   windowUpdate,
 } from "./http2-frames.ts";
 import { RawSocket } from "./raw-socket.ts";
-import { type FakeConnection, type Rig, rig } from "./rig.ts";
+import { eventsFrame, type FakeConnection, type Rig, rig } from "./rig.ts";
 
 const GET_ME = "/parlor.v1.UsersService/GetMe";
 const SEND = "/parlor.v1.MessagesService/SendMessage";
@@ -186,7 +186,7 @@ describe("bad gRPC messages", () => {
     moving.stream.on("data", (chunk: Buffer) => {
       taken += chunk.length;
     });
-    const batch = stuck.connection.sink.format.events([RoomEvent.of(create(EventSchema, { actorId: "x".repeat(50_000) }))]);
+    const batch = eventsFrame(stuck.connection.sink, [RoomEvent.of(create(EventSchema, { actorId: "x".repeat(50_000) }))]);
     for (let i = 0; i < 20; i++) stuck.connection.sink.write(batch);
     for (let i = 0; i < 40; i++) moving.connection.sink.write(batch);
     await moving.connection.sink.drained();

@@ -20,7 +20,7 @@ import {
   ServerFrameSchema,
 } from "@parlor/contract";
 import { RoomEvent } from "../../src/domain/room-event.ts";
-import { type FakeConnection, type Rig, refusing, rig } from "./rig.ts";
+import { eventsFrame, type FakeConnection, type Rig, refusing, rig } from "./rig.ts";
 
 const connectPath = "/parlor.v1.RealtimeService/Connect";
 const bytesOf = (schema: DescMessage, value: object): Buffer => Buffer.from(toBinary(schema, create(schema, value as never)));
@@ -185,7 +185,7 @@ describe("gRPC", () => {
     const events = ["a".repeat(10), "b".repeat(300), "c".repeat(40_000)].map((actorId, i) =>
       RoomEvent.of(create(EventSchema, { roomId: "r", seq: i + 1, actorId })),
     );
-    connection.sink.write(connection.sink.format.events(events));
+    connection.sink.write(eventsFrame(connection.sink, events));
     const batch = await stream.frame(1);
     assert.deepEqual(
       batch.events.map(({ seq, actorId }) => [seq, actorId.length]),
@@ -197,7 +197,7 @@ describe("gRPC", () => {
     );
     await connection.sink.drained();
     assert.equal(connection.sink.queuedBytes, 0);
-    connection.sink.ping();
+    connection.sink.beat();
     await connection.until("alive");
     stream.call.cancel();
     await connection.until("closed");
@@ -221,7 +221,7 @@ describe("gRPC", () => {
     stream.send({ id: 1, kind: { case: "ping", value: {} } });
     stream.call.end();
     await stream.frame(0);
-    connection.sink.write(connection.sink.format.frame(create(ServerFrameSchema, { replies: [{ id: 99 }] })));
+    connection.sink.write(connection.sink.encode(create(ServerFrameSchema, { replies: [{ id: 99 }] })));
     assert.equal((await stream.frame(1)).replies[0]?.id, 99);
     assert.ok(!connection.log.includes("closed"));
     stream.call.cancel();
@@ -260,7 +260,7 @@ describe("gRPC", () => {
     const openedTwo = server.realtime.next();
     const two = connect();
     const moving = await openedTwo;
-    const batch = stuck.sink.format.events([RoomEvent.of(create(EventSchema, { actorId: "x".repeat(50_000) }))]);
+    const batch = eventsFrame(stuck.sink, [RoomEvent.of(create(EventSchema, { actorId: "x".repeat(50_000) }))]);
     for (let i = 0; i < 40; i++) stuck.sink.write(batch);
     assert.ok(stuck.sink.queuedBytes > 1_000_000, `${stuck.sink.queuedBytes} bytes wait`);
     for (let i = 0; i < 40; i++) moving.sink.write(batch);
@@ -332,7 +332,7 @@ test("a drained server says NOT_SERVING and GOAWAY, and open streams go on", asy
   });
   assert.equal(late?.code, grpc.status.UNAVAILABLE);
   const heard = next(stream);
-  connection.sink.write(connection.sink.format.frame(create(ServerFrameSchema, { replies: [{ id: 5 }] })));
+  connection.sink.write(connection.sink.encode(create(ServerFrameSchema, { replies: [{ id: 5 }] })));
   assert.equal(fromBinary(ServerFrameSchema, await heard).replies[0]?.id, 5);
   client.close();
 });

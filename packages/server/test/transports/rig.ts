@@ -14,6 +14,7 @@ import {
 } from "@parlor/contract";
 import type { Call, Caller } from "../../src/domain/call.ts";
 import { unauthenticated } from "../../src/domain/refusals.ts";
+import type { RoomEvent } from "../../src/domain/room-event.ts";
 import { noLog } from "../../src/ports/log.ts";
 import type { Connection, Origin, Realtime } from "../../src/realtime/connection.ts";
 import type { Sink } from "../../src/realtime/sink.ts";
@@ -71,9 +72,7 @@ export class FakeConnection implements Connection {
 
   receive(frame: ClientFrame): void {
     this.frames.push(frame);
-    this.sink.write(
-      this.sink.format.frame(create(ServerFrameSchema, { replies: [{ id: frame.id, result: { case: "pong", value: {} } }] })),
-    );
+    this.sink.write(this.sink.encode(create(ServerFrameSchema, { replies: [{ id: frame.id, result: { case: "pong", value: {} } }] })));
     this.#note(`receive ${frame.kind.case}`);
   }
 
@@ -85,9 +84,7 @@ export class FakeConnection implements Connection {
 
   refuse(id: number, error: ParlorError): void {
     this.errors.push(error);
-    this.sink.write(
-      this.sink.format.frame(create(ServerFrameSchema, { replies: [{ id, result: { case: "error", value: error.toWire() } }] })),
-    );
+    this.sink.write(this.sink.encode(create(ServerFrameSchema, { replies: [{ id, result: { case: "error", value: error.toWire() } }] })));
     this.#note(`refuse ${id}`);
   }
 
@@ -97,6 +94,14 @@ export class FakeConnection implements Connection {
 
   closed(): void {
     this.#note("closed");
+  }
+
+  position(): number {
+    return 0;
+  }
+
+  rooms(): string[] {
+    return [];
   }
 
   /** Resolves when something has been noted, now or before. */
@@ -178,4 +183,9 @@ export function refusing(code: Code, reason: Reason, message: string, details: C
   return () => {
     throw new ParlorError(code, reason, message, details);
   };
+}
+
+/** What a reader gets for these events. */
+export function eventsFrame(sink: Sink, events: readonly RoomEvent[]): Uint8Array {
+  return sink.formatFor(events[0] as RoomEvent)?.events(events) ?? new Uint8Array();
 }

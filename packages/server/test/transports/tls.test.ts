@@ -238,7 +238,7 @@ describe("TLS on the one port", { skip: noOpenssl ?? false }, () => {
     const { sink } = await opened;
     await once(webSocket, "open");
     (webSocket as unknown as { readonly _socket: Socket })._socket.pause();
-    const frame = sink.format.frame(create(ServerFrameSchema, { replies: [{ id: 1, result: { case: "pong", value: {} } }] }));
+    const frame = sink.encode(create(ServerFrameSchema, { replies: [{ id: 1, result: { case: "pong", value: {} } }] }));
     // More than the buffers of both kernels hold.
     for (let bytes = 0; bytes < 32 * 1024 * 1024; bytes += 64 * 1024) sink.write(Buffer.concat([frame, Buffer.alloc(64 * 1024)]));
     await new Promise((resolve) => setImmediate(resolve));

@@ -157,9 +157,8 @@ describe("bad WebSocket", () => {
   test("a client that does not take the goodbye is cut, and is forgotten", async () => {
     const { raw, connection } = await open();
     raw.socket.pause();
-    const { format } = connection.sink;
     const error = create(ErrorSchema, { message: "x".repeat(500_000) });
-    const large = format.frame(create(ServerFrameSchema, { replies: [{ result: { case: "error", value: error } }] }));
+    const large = connection.sink.encode(create(ServerFrameSchema, { replies: [{ result: { case: "error", value: error } }] }));
     for (let i = 0; i < 20; i++) connection.sink.write(large);
     connection.sink.end(create(GoodbyeSchema, { reason: Goodbye_Reason.SLOW_CONSUMER }));
     await connection.until("closed");

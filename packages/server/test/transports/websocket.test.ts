@@ -5,7 +5,7 @@ import { ClientFrameSchema, EventSchema, Goodbye_Reason, GoodbyeSchema, type Ser
 import { type ClientOptions, WebSocket } from "ws";
 import { RoomEvent } from "../../src/domain/room-event.ts";
 import { endings } from "../../src/transports/goodbyes.ts";
-import { type FakeConnection, type Rig, rig } from "./rig.ts";
+import { eventsFrame, type FakeConnection, type Rig, rig } from "./rig.ts";
 
 interface Opened {
   readonly socket: WebSocket;
@@ -70,7 +70,7 @@ describe("WebSocket", () => {
     assert.equal(socket.protocol, "parlor.v1.proto");
     socket.send(toBinary(ClientFrameSchema, create(ClientFrameSchema, { id: 4, kind: { case: "ping", value: {} } })));
     assert.equal((await frame(0)).replies[0]?.id, 4);
-    assert.equal(connection.sink.format.name, "websocket-proto");
+    assert.equal(connection.sink.formatFor(RoomEvent.of(create(EventSchema)))?.name, "websocket-proto");
     socket.terminate();
     await connection.until("closed");
   });
@@ -80,7 +80,7 @@ describe("WebSocket", () => {
       const { socket, connection, frame } = await open(server, [protocol]);
       for (const [i, length] of [0, 30, 100, 40_000, 80_000].entries()) {
         const events = [1, 2].map((seq) => RoomEvent.of(create(EventSchema, { roomId: "r", seq, actorId: "ü".repeat(length / 2) })));
-        connection.sink.write(connection.sink.format.events(events));
+        connection.sink.write(eventsFrame(connection.sink, events));
         const got = await frame(i);
         assert.deepEqual(
           got.events,
@@ -111,7 +111,7 @@ describe("WebSocket", () => {
     socket.ping("x");
     await ponged;
     connection.log.length = 0;
-    connection.sink.ping();
+    connection.sink.beat();
     await connection.until("alive");
     socket.terminate();
   });

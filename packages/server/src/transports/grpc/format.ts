@@ -1,4 +1,4 @@
-import { toBinary } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { type ServerFrame, ServerFrameSchema } from "@parlor/contract";
 import { eventBatchBytes, writeEventBatch } from "../../domain/event-batch.ts";
 import type { RoomEvent } from "../../domain/room-event.ts";
@@ -13,10 +13,14 @@ export const grpcFormat: FrameFormat = {
     writeEventBatch(events, message, PREFIX_BYTES);
     return message;
   },
-  frame(frame: ServerFrame): Uint8Array {
-    const payload = toBinary(ServerFrameSchema, frame);
-    const message = emptyMessage(payload.length);
-    message.set(payload, PREFIX_BYTES);
-    return message;
-  },
 };
+
+export function encodeFrame(frame: ServerFrame): Uint8Array {
+  const payload = toBinary(ServerFrameSchema, frame);
+  const message = emptyMessage(payload.length);
+  message.set(payload, PREFIX_BYTES);
+  return message;
+}
+
+/** A frame with nothing in it, which says only "I am here". */
+export const beat = encodeFrame(create(ServerFrameSchema));

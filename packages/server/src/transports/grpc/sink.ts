@@ -1,9 +1,9 @@
 import { constants, type ServerHttp2Stream } from "node:http2";
 import { create } from "@bufbuild/protobuf";
-import { type Code, type Goodbye, Goodbye_Reason, ParlorError, ServerFrameSchema } from "@parlor/contract";
-import type { Sink } from "../../realtime/sink.ts";
+import { type Code, type Goodbye, Goodbye_Reason, ParlorError, type ServerFrame, ServerFrameSchema } from "@parlor/contract";
+import type { FrameFormat, Sink } from "../../realtime/sink.ts";
 import { endings } from "../goodbyes.ts";
-import { grpcFormat } from "./format.ts";
+import { beat, encodeFrame, grpcFormat } from "./format.ts";
 import { pingSession } from "./pings.ts";
 import { trailersOf } from "./status.ts";
 
@@ -11,7 +11,6 @@ const CLOSE_MS = 3_000;
 
 /** The way out of one stream. It writes to the HTTP/2 stream itself, so that all readers share the bytes of a batch. */
 export class GrpcSink implements Sink {
-  readonly format = grpcFormat;
   readonly #stream: ServerHttp2Stream;
   readonly #requestId: string;
   readonly #onPong: () => void;
@@ -28,6 +27,14 @@ export class GrpcSink implements Sink {
     stream.once("close", () => this.#release());
   }
 
+  formatFor(): FrameFormat {
+    return grpcFormat;
+  }
+
+  encode(frame: ServerFrame): Uint8Array {
+    return encodeFrame(frame);
+  }
+
   write(bytes: Uint8Array): void {
     if (!this.#ended && this.#stream.writable) this.#stream.write(bytes, this.#onFlushed);
   }
@@ -41,13 +48,14 @@ export class GrpcSink implements Sink {
     return new Promise((resolve) => this.#waiters.push(resolve));
   }
 
-  ping(): void {
+  beat(): void {
+    this.write(beat);
     if (this.#stream.session !== undefined) pingSession(this.#stream.session, this.#onPong);
   }
 
   end(goodbye: Goodbye): void {
     const { error } = goodbye;
-    this.write(this.format.frame(create(ServerFrameSchema, { goodbye })));
+    this.write(encodeFrame(create(ServerFrameSchema, { goodbye })));
     const reason = Goodbye_Reason[goodbye.reason];
     this.finish(
       endings[goodbye.reason].grpc,

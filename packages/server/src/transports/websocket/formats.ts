@@ -1,33 +1,46 @@
-import { toBinary, toJson } from "@bufbuild/protobuf";
+import { create, toBinary, toJson } from "@bufbuild/protobuf";
 import { type ServerFrame, ServerFrameSchema } from "@parlor/contract";
 import { eventBatchBytes, writeEventBatch } from "../../domain/event-batch.ts";
 import type { RoomEvent } from "../../domain/room-event.ts";
 import type { FrameFormat } from "../../realtime/sink.ts";
 import { BINARY, emptyFrame, headerBytes, TEXT } from "./frames.ts";
 
-/** One JSON frame in a text message. Formats give whole WebSocket frames, so that one buffer serves every reader. */
-export const jsonFormat: FrameFormat = {
+/** How a subprotocol writes its frames: as whole WebSocket frames, so that one buffer serves every reader. */
+export interface WebSocketFormat extends FrameFormat {
+  frame(frame: ServerFrame): Uint8Array;
+  /** A frame with nothing in it, which says only "I am here". */
+  readonly beat: Uint8Array;
+}
+
+const nothing = create(ServerFrameSchema);
+
+/** One JSON frame in a text message. */
+export const jsonFormat: WebSocketFormat = {
   name: "websocket-json",
+  beat: textFrame(frameJson(nothing)),
   events: (events: readonly RoomEvent[]) => textFrame(`{"events":[${events.map((event) => event.json).join(",")}]}`),
   frame: (frame: ServerFrame) => textFrame(frameJson(frame)),
 };
 
 /** One protobuf frame in a binary message. */
-export const protoFormat: FrameFormat = {
+export const protoFormat: WebSocketFormat = {
   name: "websocket-proto",
+  beat: binaryFrame(nothing),
   events(events: readonly RoomEvent[]): Uint8Array {
     const bytes = eventBatchBytes(events);
     const frame = emptyFrame(BINARY, bytes);
     writeEventBatch(events, frame, headerBytes(bytes));
     return frame;
   },
-  frame(message: ServerFrame): Uint8Array {
-    const payload = toBinary(ServerFrameSchema, message);
-    const frame = emptyFrame(BINARY, payload.length);
-    frame.set(payload, headerBytes(payload.length));
-    return frame;
-  },
+  frame: binaryFrame,
 };
+
+function binaryFrame(message: ServerFrame): Buffer {
+  const payload = toBinary(ServerFrameSchema, message);
+  const frame = emptyFrame(BINARY, payload.length);
+  frame.set(payload, headerBytes(payload.length));
+  return frame;
+}
 
 function textFrame(text: string): Buffer {
   const bytes = Buffer.byteLength(text);

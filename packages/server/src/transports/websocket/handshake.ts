@@ -1,16 +1,15 @@
 import type { IncomingMessage } from "node:http";
 import { Code, ParlorError, Reason } from "@parlor/contract";
 import { denied } from "../../domain/refusals.ts";
-import type { FrameFormat } from "../../realtime/sink.ts";
 import { malformed, noSuchMethod, shuttingDown } from "../errors.ts";
 import { headerFault } from "../http-server.ts";
 import type { AllowedOrigins } from "../origins.ts";
-import { jsonFormat, protoFormat } from "./formats.ts";
+import { jsonFormat, protoFormat, type WebSocketFormat } from "./formats.ts";
 
 export const PATH = "/api/v1/realtime";
 
 /** The subprotocols, and how each writes its frames. */
-export const formats: ReadonlyMap<string, FrameFormat> = new Map([
+export const formats: ReadonlyMap<string, WebSocketFormat> = new Map([
   ["parlor.v1.json", jsonFormat],
   ["parlor.v1.proto", protoFormat],
 ]);

@@ -5,7 +5,6 @@ import { Goodbye_Reason, type ParlorError } from "@parlor/contract";
 import { type ServerOptions, WebSocketServer } from "ws";
 import type { Log } from "../../ports/log.ts";
 import type { Connection, Realtime } from "../../realtime/connection.ts";
-import type { FrameFormat } from "../../realtime/sink.ts";
 import { bearerOf } from "../bearer.ts";
 import type { ClientAddresses } from "../client-address.ts";
 import { httpStatusOf, malformed, refusalOf, tooLarge } from "../errors.ts";
@@ -13,7 +12,7 @@ import type { AllowedOrigins } from "../origins.ts";
 import { respondRaw } from "../raw-response.ts";
 import { requestIdOf } from "../request-id.ts";
 import { decodeFrame } from "./client-frames.ts";
-import { jsonFormat } from "./formats.ts";
+import { jsonFormat, type WebSocketFormat } from "./formats.ts";
 import { GuardedWebSocket } from "./guarded.ts";
 import { chosenProtocol, formats, refusalOfHandshake } from "./handshake.ts";
 import { WebSocketSink } from "./sink.ts";
@@ -90,8 +89,7 @@ function open(
 }
 
 function attach(webSocket: GuardedWebSocket, socket: Socket, sink: WebSocketSink, connection: Connection, maxBytes: number): void {
-  const { format } = sink;
-  webSocket.on("message", (payload: Buffer, isBinary) => receive(connection, format, payload, isBinary));
+  webSocket.on("message", (payload: Buffer, isBinary) => receive(connection, sink.formatFor(), payload, isBinary));
   webSocket.on("pong", () => connection.alive());
   webSocket.on("ping", (payload) => {
     connection.alive();
@@ -105,7 +103,7 @@ function attach(webSocket: GuardedWebSocket, socket: Socket, sink: WebSocketSink
   webSocket.once("close", () => connection.closed());
 }
 
-function receive(connection: Connection, format: FrameFormat, payload: Buffer, isBinary: boolean): void {
+function receive(connection: Connection, format: WebSocketFormat, payload: Buffer, isBinary: boolean): void {
   const decoded = decodeFrame(format, payload, isBinary);
   if ("frame" in decoded) connection.receive(decoded.frame);
   else if (decoded.id === undefined) connection.reject(Goodbye_Reason.BAD_FRAME, decoded.error);

@@ -1,9 +1,10 @@
 import type { Socket } from "node:net";
 import { create } from "@bufbuild/protobuf";
-import { type Goodbye, Goodbye_Reason, ServerFrameSchema } from "@parlor/contract";
+import { type Goodbye, Goodbye_Reason, type ServerFrame, ServerFrameSchema } from "@parlor/contract";
 import type { WebSocket } from "ws";
-import type { FrameFormat, Sink } from "../../realtime/sink.ts";
+import type { Sink } from "../../realtime/sink.ts";
 import { endings } from "../goodbyes.ts";
+import type { WebSocketFormat } from "./formats.ts";
 import { PING_FRAME } from "./frames.ts";
 
 const NOTHING = Buffer.alloc(0);
@@ -13,17 +14,25 @@ const NOTHING = Buffer.alloc(0);
  * and the close frame, are whole frames too.
  */
 export class WebSocketSink implements Sink {
-  readonly format: FrameFormat;
+  readonly #format: WebSocketFormat;
   /** The close code of RFC 6455 when the client broke the protocol; otherwise the goodbye's reason has one. */
   violation: number | undefined;
   readonly #socket: Socket;
   readonly #webSocket: WebSocket;
   #ended = false;
 
-  constructor(format: FrameFormat, socket: Socket, webSocket: WebSocket) {
-    this.format = format;
+  constructor(format: WebSocketFormat, socket: Socket, webSocket: WebSocket) {
+    this.#format = format;
     this.#socket = socket;
     this.#webSocket = webSocket;
+  }
+
+  formatFor(): WebSocketFormat {
+    return this.#format;
+  }
+
+  encode(frame: ServerFrame): Uint8Array {
+    return this.#format.frame(frame);
   }
 
   write(bytes: Uint8Array): void {
@@ -40,13 +49,14 @@ export class WebSocketSink implements Sink {
     await new Promise<void>((resolve) => this.#socket.write(NOTHING, () => resolve()));
   }
 
-  ping(): void {
+  beat(): void {
+    this.write(this.#format.beat);
     this.write(PING_FRAME);
   }
 
   end(goodbye: Goodbye): void {
     if (this.#ended) return;
-    this.write(this.format.frame(create(ServerFrameSchema, { goodbye })));
+    this.write(this.#format.frame(create(ServerFrameSchema, { goodbye })));
     this.#ended = true;
     this.#webSocket.close(this.violation ?? endings[goodbye.reason].webSocket, Goodbye_Reason[goodbye.reason]);
   }
