@@ -11,6 +11,15 @@ export interface Outcome {
   readonly stderr: string;
 }
 
+export interface ProgramOptions {
+  readonly env?: Env;
+  readonly cwd?: string;
+  readonly input?: string;
+  /** Whose rights it has; only root can give those of others. */
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
 const programs = new Set<Program>();
 
 // Also when a test ran out of time and put nothing away.
@@ -28,15 +37,11 @@ export class Program implements AsyncDisposable {
   readonly #looks = new Set<() => void>();
   #over = false;
 
-  constructor(
-    command: string,
-    args: readonly string[],
-    { env = {}, cwd, input = "" }: { readonly env?: Env; readonly cwd?: string; readonly input?: string } = {},
-  ) {
+  constructor(command: string, args: readonly string[], { env = {}, input = "", ...rest }: ProgramOptions = {}) {
     const { PATH = "", HOME = "" } = process.env;
     programs.add(this);
     // A process group of its own, so that it can be stopped together with what it started.
-    this.#process = spawn(command, args, { env: { PATH, HOME, ...env }, detached: true, ...(cwd === undefined ? {} : { cwd }) });
+    this.#process = spawn(command, args, { ...rest, env: { PATH, HOME, ...env }, detached: true });
     this.#process.stdout?.setEncoding("utf8").on("data", (text: string) => this.#heard(() => (this.stdout += text)));
     this.#process.stderr?.setEncoding("utf8").on("data", (text: string) => this.#heard(() => (this.stderr += text)));
     this.#process.stdin?.on("error", () => {}).end(input);
@@ -77,6 +82,6 @@ export class Program implements AsyncDisposable {
 }
 
 /** Runs a program to its end. */
-export function run(command: string, args: readonly string[], options: ConstructorParameters<typeof Program>[2] = {}): Promise<Outcome> {
+export function run(command: string, args: readonly string[], options: ProgramOptions = {}): Promise<Outcome> {
   return new Program(command, args, options).ended;
 }

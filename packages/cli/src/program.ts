@@ -25,6 +25,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, Loader>>>> = {
   "Server:": {
     serve: async () => (await import("./commands/serve.ts")).serveCommand(),
     migrate: async () => (await import("./commands/migrate.ts")).migrateCommand(),
+    health: async () => (await import("./commands/health.ts")).healthCommand(),
     user: async () => (await import("./commands/user.ts")).userCommand(),
     token: async () => (await import("./commands/token.ts")).tokenCommand(),
   },
