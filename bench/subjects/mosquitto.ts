@@ -23,6 +23,14 @@ function helpText(): string {
   return spawnSync(BINARY, ["-h"], { encoding: "utf8" }).stdout;
 }
 
+/** The same at QoS 1. */
+export const mosquittoQos1: Subject = {
+  ...mosquitto,
+  name: "mosquitto (QoS 1)",
+  does: "MQTT QoS 1; relays, keeps in memory what is not acknowledged",
+  protocol: "mqttQos1",
+};
+
 async function start({ scratch }: Place): Promise<Running> {
   const folder = await mkdtemp(join(scratch, "mosquitto-"));
   const port = await freePort();
@@ -48,6 +56,7 @@ function configuration(port: number): string {
     "persistence false",
     "max_queued_messages 0",
     "max_queued_bytes 0",
+    "max_inflight_messages 0",
     "max_connections -1",
     "set_tcp_nodelay true",
     "log_type error",

@@ -41,6 +41,18 @@ export const parlorGrpc = subject({
   database: embedded,
   does: `embedded database; ${stored}`,
 });
+export const parlorMqtt = subject({
+  name: "parlor (MQTT)",
+  protocol: "parlorMqtt",
+  database: embedded,
+  does: `QoS 0, embedded database; ${stored}`,
+});
+export const parlorMqttQos1 = subject({
+  name: "parlor (MQTT QoS 1)",
+  protocol: "parlorMqttQos1",
+  database: embedded,
+  does: `QoS 1, embedded database; ${stored}`,
+});
 export const parlorNodes = subject({
   name: "parlor (two nodes)",
   protocol: "parlorJson",

@@ -24,6 +24,22 @@ export const wsCoalesced = npmPeer({
   server: "ws-coalesced.ts",
 });
 
+export const aedes = npmPeer({
+  name: "aedes",
+  does: "MQTT QoS 0; relays, stores nothing",
+  protocol: "mqtt",
+  package: "aedes",
+  server: "aedes.ts",
+});
+
+export const aedesQos1 = npmPeer({
+  name: "aedes (QoS 1)",
+  does: "MQTT QoS 1; relays, keeps in memory what is not acknowledged",
+  protocol: "mqttQos1",
+  package: "aedes",
+  server: "aedes.ts",
+});
+
 export const grpc = npmPeer({
   name: "grpc-js",
   does: "relays, one write per message; no rooms, no accounts",

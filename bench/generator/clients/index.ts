@@ -1,5 +1,5 @@
 import type { Protocol } from "../protocol.ts";
-import { mqtt } from "./mqtt.ts";
+import { mqtt, mqttQos1, parlorMqtt, parlorMqttQos1 } from "./mqtt.ts";
 import { parlorGrpc, parlorJson, parlorProto } from "./parlor.ts";
 import { plainGrpc } from "./plain-grpc.ts";
 import { plainWebSocket } from "./plain-websocket.ts";
@@ -9,8 +9,11 @@ import { xmpp } from "./xmpp.ts";
 /** The clients by the names that subjects give. */
 export const protocols: Readonly<Record<string, Protocol>> = {
   mqtt,
+  mqttQos1,
   parlorGrpc,
   parlorJson,
+  parlorMqtt,
+  parlorMqttQos1,
   parlorProto,
   plainGrpc,
   plainWebSocket,
