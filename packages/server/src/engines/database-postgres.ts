@@ -1,6 +1,6 @@
 // PostgreSQL through a pool of sessions.
 import pg, { type ClientBase, type PoolConfig } from "pg";
-import type { Connection, Database, SqlResult, SqlValue } from "../ports/database.ts";
+import type { Connection, Database, Pooled, SqlResult, SqlValue } from "../ports/database.ts";
 import { inTransaction, PgConnection } from "./pg-connection.ts";
 import { toDatabaseError } from "./pg-errors.ts";
 import { PreparedStatements } from "./pg-statements.ts";
@@ -64,7 +64,7 @@ function poolConfig(options: PostgresOptions, statementTimeoutMs: number): PoolC
   };
 }
 
-class PostgresDatabase implements Database {
+class PostgresDatabase implements Database, Pooled {
   readonly #pool: pg.Pool;
   readonly #answerTimeoutMs: number;
   readonly #statements = new WeakMap<ClientBase, PreparedStatements>();
@@ -76,6 +76,11 @@ class PostgresDatabase implements Database {
     // A lost session is known by the calls that fail, and by the pool, which makes another. Unheard, these would throw.
     this.#pool.on("error", () => {});
     this.#pool.on("connect", (client) => client.on("error", () => {}));
+  }
+
+  get sessions(): Pooled["sessions"] {
+    const { totalCount, idleCount, waitingCount } = this.#pool;
+    return { open: totalCount, used: totalCount - idleCount, waiting: waitingCount };
   }
 
   async query<Row>(sql: string, params?: readonly SqlValue[]): Promise<SqlResult<Row>> {

@@ -66,6 +66,11 @@ export class LogWriter {
     );
   }
 
+  /** How much waits for its transaction to begin. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   /** Resolves when all that was accepted is answered. */
   async idle(): Promise<void> {
     while (this.#running) await this.#running;

@@ -1,6 +1,7 @@
 import { Code } from "@parlor/contract";
 import { Counter, collectDefaultMetrics, Gauge as GaugeMetric, Histogram, Registry } from "prom-client";
 import type { Gauge, Metrics } from "../ports/metrics.ts";
+import { version } from "./version.ts";
 
 /** Metrics as Prometheus reads them. */
 export interface PrometheusMetrics extends Metrics {
@@ -16,7 +17,15 @@ const gaugeHelp: Readonly<Record<Gauge, string>> = {
   rooms_active: "Rooms that this node keeps in memory.",
   queued_bytes: "Bytes that wait to be taken by the network, over all live connections.",
   password_hashes_waiting: "Passwords that wait to be hashed.",
+  log_waiting: "Sends and changes that wait for the transaction that stores them.",
+  database_sessions_open: "Sessions with PostgreSQL.",
+  database_sessions_used: "Sessions with PostgreSQL that are doing something.",
+  database_sessions_waiting: "Calls that wait for a session with PostgreSQL.",
+  tls_certificate_expiry_timestamp_seconds: "When the TLS certificate ends, in seconds since 1970.",
 };
+
+/** Every gauge there can be; a node shows those that it has. */
+export const gaugeNames = Object.keys(gaugeHelp) as readonly Gauge[];
 
 /** What a map holds under a key, made when it is not there yet. */
 function remembered<K, V>(known: Map<K, V>, key: K, make: () => V): V {
@@ -72,6 +81,16 @@ function connectionMeters(registers: Registry[]): Pick<Metrics, "connected" | "d
   };
 }
 
+function resumeMeter(registers: Registry[]): Metrics["resumed"] {
+  const cursors = new Counter({
+    name: "parlor_resumes_total",
+    help: "Cursors with which clients came back, by outcome; GAP is a client that had missed too much.",
+    labelNames: ["outcome"],
+    registers,
+  });
+  return (outcome) => cursors.inc({ outcome });
+}
+
 function roomMeters(registers: Registry[]): Pick<Metrics, "delivered" | "committed" | "fannedOut"> {
   const deliveries = new Counter({
     name: "parlor_deliveries_total",
@@ -80,19 +99,19 @@ function roomMeters(registers: Registry[]): Pick<Metrics, "delivered" | "committ
   });
   const batch = new Histogram({
     name: "parlor_commit_sends",
-    help: "Sends committed by one transaction.",
+    help: "Sends and changes committed by one transaction.",
     buckets: sendsPerCommit,
     registers,
   });
   const commit = new Histogram({
     name: "parlor_commit_seconds",
-    help: "Duration of the transactions that commit sends.",
+    help: "Time from the beginning of a transaction of the log until its commit is known, with repeated attempts.",
     buckets: callSeconds,
     registers,
   });
   const lag = new Histogram({
     name: "parlor_fan_out_lag_seconds",
-    help: "Time from a commit until its events were handed to every connection of this node.",
+    help: "Time from a commit, or from hearing of another node's, until its events were handed to every connection of this node.",
     buckets: callSeconds,
     registers,
   });
@@ -108,26 +127,38 @@ function roomMeters(registers: Registry[]): Pick<Metrics, "delivered" | "committ
 
 function gauges(registers: Registry[]): Metrics["watch"] {
   const sources = new Map<Gauge, () => number>();
-  for (const [name, help] of Object.entries(gaugeHelp) as [Gauge, string][]) {
+  const show = (name: Gauge): void => {
     new GaugeMetric({
       name: `parlor_${name}`,
-      help,
+      help: gaugeHelp[name],
       registers,
       collect() {
         this.set(sources.get(name)?.() ?? 0);
       },
     });
-  }
-  return (gauge, read) => void sources.set(gauge, read);
+  };
+  return (gauge, read) => {
+    if (!sources.has(gauge)) show(gauge);
+    sources.set(gauge, read);
+  };
+}
+
+function info(registers: Registry[]): void {
+  new GaugeMetric({ name: "parlor_info", help: "Always 1; says which version runs.", labelNames: ["version"], registers }).set(
+    { version },
+    1,
+  );
 }
 
 /** A registry of its own, so that servers in one process do not add to each other's numbers. */
 export function createMetrics(): PrometheusMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  info([registry]);
   return {
     called: callMeters([registry]),
     ...connectionMeters([registry]),
+    resumed: resumeMeter([registry]),
     ...roomMeters([registry]),
     watch: gauges([registry]),
     contentType: registry.contentType,

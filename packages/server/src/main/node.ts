@@ -2,8 +2,9 @@ import type { Kysely } from "kysely";
 import { MemoryBusHub } from "../engines/bus-memory.ts";
 import type { Bus } from "../ports/bus.ts";
 import { type Clock, systemClock } from "../ports/clock.ts";
-import type { Database } from "../ports/database.ts";
+import type { Database, Pooled } from "../ports/database.ts";
 import { type Log, noLog } from "../ports/log.ts";
+import type { Metrics } from "../ports/metrics.ts";
 import { durabilityWarnings } from "../store/durability.ts";
 import { storeOver } from "../store/kysely.ts";
 import { migrate } from "../store/migrator.ts";
@@ -39,9 +40,18 @@ export async function openNode(config: Config, { log = noLog, clock = systemCloc
     const store = storeOver(database);
     await migrate(store);
     for (const warning of await durabilityWarnings(database)) log.warn({}, warning);
-    return { config, log, clock, metrics: createMetrics(), database, store, bus: given.bus ?? new MemoryBusHub().join() };
+    const metrics = createMetrics();
+    watchSessions(database, metrics);
+    return { config, log, clock, metrics, database, store, bus: given.bus ?? new MemoryBusHub().join() };
   } catch (error) {
     await database.close();
     throw error;
   }
+}
+
+function watchSessions(database: Database & Partial<Pooled>, metrics: Metrics): void {
+  const { sessions } = database;
+  if (sessions === undefined) return;
+  for (const count of ["open", "used", "waiting"] as const)
+    metrics.watch(`database_sessions_${count}`, () => (database.sessions ?? sessions)[count]);
 }

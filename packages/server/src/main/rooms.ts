@@ -57,6 +57,7 @@ export function openRooms({ config, log, clock, metrics, database, store, bus }:
     if (sessionIds) hub.endSessions(sessionIds, reason);
     if (userId !== undefined) hub.endUser(userId, reason);
   });
+  metrics.watch("log_waiting", () => writer.waiting);
   metrics.watch("rooms_active", () => feeds.size);
   metrics.watch("password_hashes_waiting", () => auth.hashing.waiting);
   return { feeds, writer, hub, purge: new Purge(store, reportFault) };

@@ -60,7 +60,10 @@ async function serve(node: Node, tls: TlsFiles | undefined): Promise<RunningServ
     tls: tls?.identity,
     log,
   });
-  tls?.follow(listener.renewTls, log);
+  if (tls !== undefined) {
+    tls.follow(listener.renewTls, log);
+    node.metrics.watch("tls_certificate_expiry_timestamp_seconds", () => tls.endsAt / 1000);
+  }
   const close = (): Promise<void> => {
     tls?.close();
     return shutDown(node, listener, accounts, rooms);

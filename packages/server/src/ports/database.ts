@@ -42,6 +42,17 @@ export interface Database {
   close(): Promise<void>;
 }
 
+/** What an engine with several sessions tells of them. */
+export interface Pooled {
+  readonly sessions: {
+    readonly open: number;
+    /** Those that are doing something. */
+    readonly used: number;
+    /** Calls that wait for one. */
+    readonly waiting: number;
+  };
+}
+
 /**
  * What went wrong, as far as a caller can act on it:
  * - `unique`, `foreign_key`, `check`: a constraint refused the row; `constraint` names it;

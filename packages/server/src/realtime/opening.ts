@@ -12,10 +12,12 @@ import {
   Reason,
   ServerFrameSchema,
   UsersService,
+  Welcome_Outcome,
 } from "@parlor/contract";
 import type { Kysely } from "kysely";
 import type { Caller } from "../domain/call.ts";
 import { denied, unauthenticated } from "../domain/refusals.ts";
+import type { Metrics } from "../ports/metrics.ts";
 import { placesOf, type RoomPlace } from "../store/members.ts";
 import type { Schema } from "../store/schema.ts";
 import type { Calls } from "./calls.ts";
@@ -35,6 +37,7 @@ export interface OpeningContext {
   readonly resumeMaxEvents: number;
   readonly heartbeatMs: number;
   readonly now: () => number;
+  readonly metrics: Metrics;
   readonly reportFault: (error: unknown) => void;
 }
 
@@ -101,6 +104,8 @@ async function start(context: OpeningContext, connection: LiveConnection, hello:
   const welcome = welcomeOf(identity, context.heartbeatMs, context.now(), starts, missing);
   connection.state = "open";
   connection.deliver(connection.sink.encode(create(ServerFrameSchema, { welcome })));
+  for (const { outcome } of welcome.rooms)
+    if (outcome !== Welcome_Outcome.OUTCOME_UNSPECIFIED) context.metrics.resumed(Welcome_Outcome[outcome]);
   goLive(context, connection, starts);
 }
 
