@@ -9,11 +9,13 @@ import type { Bus } from "../ports/bus.ts";
 import { findRoom, roomHeads } from "../store/rooms.ts";
 import type { Schema } from "../store/schema.ts";
 import { type FeedLimits, type FeedObserver, RoomFeed } from "./room-feed.ts";
+import type { UserHints } from "./user-hints.ts";
 import { rulesOf } from "./views.ts";
 
 export interface FeedsOptions {
   readonly store: Kysely<Schema>;
   readonly bus: Bus;
+  readonly userHints: UserHints;
   readonly limits: FeedLimits;
   /** Feeds kept beyond those that are pinned. */
   readonly maxIdle: number;
@@ -21,6 +23,9 @@ export interface FeedsOptions {
   readonly headCheckMs?: number | undefined;
   readonly reportFault: (error: unknown) => void;
 }
+
+/** Rooms per look-up of the ends of their logs. */
+const roomsPerQuery = 1000;
 
 /** A feed that is being loaded, and what came in meanwhile. */
 interface Loading {
@@ -32,12 +37,14 @@ interface Loading {
 export class Feeds {
   readonly #options: FeedsOptions;
   readonly #observers: FeedObserver[] = [];
+  readonly #passersBy: Array<(event: RoomEvent) => void> = [];
   /** In the order of their last use. */
   readonly #feeds = new Map<string, RoomFeed>();
   readonly #loading = new Map<string, Loading>();
   readonly #unsubscribe = new Map<string, () => void>();
   readonly #headChecks: NodeJS.Timeout | undefined;
   #pinned = 0;
+  #checking = false;
 
   constructor(options: FeedsOptions) {
     this.#options = options;
@@ -49,6 +56,11 @@ export class Feeds {
   /** Every event of every feed from now on. */
   observe(observer: FeedObserver): void {
     this.#observers.push(observer);
+  }
+
+  /** Every event outside the logs, such as typing, that another node tells from now on. */
+  observeEphemeral(observer: (event: RoomEvent) => void): void {
+    this.#passersBy.push(observer);
   }
 
   get size(): number {
@@ -82,9 +94,15 @@ export class Feeds {
   /** Takes what this node has committed, and tells the others. */
   committed(roomId: string, events: readonly RoomEvent[]): void {
     this.#options.bus.publish(topicOf(roomId), eventBatch(events));
+    this.#options.userHints.arrivals(roomId, events);
     const first = events[0]?.event.kind;
     if (first?.case === "roomCreated" && first.value.room) this.#begin(first.value.room, events);
     else this.#arrived(roomId, events);
+  }
+
+  /** Tells the other nodes of something outside the log, such as typing. */
+  passOn(event: RoomEvent): void {
+    this.#options.bus.publish(topicOf(event.roomId), eventBatch([event]));
   }
 
   close(): void {
@@ -92,6 +110,13 @@ export class Feeds {
     for (const unsubscribe of this.#unsubscribe.values()) unsubscribe();
     this.#unsubscribe.clear();
     this.#feeds.clear();
+  }
+
+  #hinted(roomId: string, events: readonly RoomEvent[]): void {
+    const durable = events.filter(({ seq }) => seq > 0);
+    if (durable.length > 0) this.#arrived(roomId, durable);
+    if (durable.length === events.length) return;
+    for (const event of events) if (event.seq === 0) for (const observer of this.#passersBy) observer(event);
   }
 
   #arrived(roomId: string, events: readonly RoomEvent[]): void {
@@ -158,14 +183,28 @@ export class Feeds {
 
   /** Compares the ends of all feeds with the Store: heals what a lost hint has left behind. */
   async #checkHeads(): Promise<void> {
-    for (const head of await roomHeads(this.#options.store, [...this.#feeds.keys()])) {
-      void this.#feeds.get(head.id)?.catchUp(head.last_seq);
+    if (this.#checking) return;
+    this.#checking = true;
+    try {
+      const feeds = [...this.#feeds.values()];
+      for (let i = 0; i < feeds.length; i += roomsPerQuery) await this.#compare(feeds.slice(i, i + roomsPerQuery));
+    } finally {
+      this.#checking = false;
+    }
+  }
+
+  async #compare(feeds: readonly RoomFeed[]): Promise<void> {
+    const ids = feeds.map(({ roomId }) => roomId);
+    const heads = new Map((await roomHeads(this.#options.store, ids)).map((head) => [head.id, head.last_seq]));
+    for (const feed of feeds) {
+      const head = heads.get(feed.roomId);
+      void (head === undefined ? feed.finish() : feed.catchUp(head));
     }
   }
 
   #subscribe(roomId: string): void {
     const { bus } = this.#options;
-    const onHint = (payload: Uint8Array): void => this.#arrived(roomId, decode(payload));
+    const onHint = (payload: Uint8Array): void => this.#hinted(roomId, decode(payload));
     const onGap = (): void => void this.#afterGap(roomId).catch(this.#options.reportFault);
     this.#unsubscribe.set(roomId, bus.subscribe(topicOf(roomId), onHint, onGap));
   }

@@ -97,6 +97,20 @@ export class RoomFeed {
     return true;
   }
 
+  /** The room was deleted: tells what can still be read of its end, and that it is over. A failure is reported. */
+  async finish(): Promise<void> {
+    try {
+      await this.#healing;
+      // Its content may be half removed already.
+      for (let rest = await this.#rest(); rest.length > 0 && rest[0]?.seq === this.head + 1; rest = await this.#rest()) this.#append(rest);
+      if (this.policy.deleted) return;
+      this.policy.deleted = true;
+      this.#observe(this, []);
+    } catch (error) {
+      this.#reportFault(error);
+    }
+  }
+
   /** Whether, as far as this node can know, the head is the end of the log; not so for a while after others were faster. */
   get isCurrent(): boolean {
     return this.#healing === undefined && performance.now() >= this.#outrunUntil;
@@ -132,6 +146,12 @@ export class RoomFeed {
       policy.learn(userId, member);
       return member;
     }
+  }
+
+  /** The next page of the log, if the room goes on and nothing is missing in it. */
+  async #rest(): Promise<RoomEvent[]> {
+    const rest = this.policy.deleted ? [] : await this.page(this.head);
+    return rest.every(({ seq }, i) => seq === (rest[0]?.seq ?? 0) + i) ? rest : [];
   }
 
   async #heal(): Promise<void> {

@@ -1,4 +1,5 @@
 import { Feeds } from "../log/feeds.ts";
+import { UserHints } from "../log/user-hints.ts";
 import { LogWriter } from "../log/writer.ts";
 import { Hub } from "../realtime/hub.ts";
 import { Purge } from "../services/rooms/purge.ts";
@@ -10,8 +11,11 @@ import type { Node } from "./node.ts";
 const ringBytes = 512 * 1024;
 /** Rooms kept in memory beyond those that somebody on this node follows. */
 const idleRooms = 10_000;
-/** A last hint that was lost is noticed this late (milliseconds). */
-const headCheckMs = 5000;
+/**
+ * How often the Store is asked for what hints have not brought (milliseconds). With a turn of the hub's watch (1 s) and the time
+ * of the statement it stays well under the 5 s within which a lost hint must be healed.
+ */
+const checkMs = 2000;
 /** Sends and changes per transaction, and such as may wait. */
 const batching = { maxBatch: 512, maxWaiting: 20_000 };
 
@@ -27,11 +31,14 @@ export function openRooms({ config, log, clock, metrics, database, store, bus }:
   const reportFault = (error: unknown): void => log.error({ err: error }, "Something failed that nobody waits for");
   const { ringEvents, catchUpPageEvents } = config.realtime;
   const limits = { ringEvents, ringBytes, pageSize: catchUpPageEvents };
+  const userHints = new UserHints(bus);
+  const shared = config.database.engine === "postgres" ? checkMs : undefined;
   const feeds = new Feeds({
     store,
     bus,
+    userHints,
     maxIdle: idleRooms,
-    headCheckMs: config.database.engine === "postgres" ? headCheckMs : undefined,
+    headCheckMs: shared,
     limits,
     reportFault,
   });
@@ -47,6 +54,8 @@ export function openRooms({ config, log, clock, metrics, database, store, bus }:
     connectionsPerUser: config.limits.connectionsPerUser,
     store,
     feeds,
+    userHints,
+    checkMs: shared,
     metrics,
     reportFault,
     now: () => clock.now(),

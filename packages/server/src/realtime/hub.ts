@@ -23,8 +23,10 @@ import { requireWriter } from "../domain/permissions.ts";
 import { denied, notExisting, precondition } from "../domain/refusals.ts";
 import { RoomEvent } from "../domain/room-event.ts";
 import type { Feeds } from "../log/feeds.ts";
+import type { UserHints } from "../log/user-hints.ts";
 import type { Metrics } from "../ports/metrics.ts";
 import type { Schema } from "../store/schema.ts";
+import { Arrivals } from "./arrivals.ts";
 import type { Calls } from "./calls.ts";
 import { catchUp } from "./catch-up.ts";
 import { Channels } from "./channels.ts";
@@ -41,6 +43,9 @@ import { type Validity, Vigil } from "./vigil.ts";
 export interface HubOptions {
   readonly store: Kysely<Schema>;
   readonly feeds: Feeds;
+  readonly userHints: UserHints;
+  /** How often the Store is asked for what other nodes did (milliseconds); left out where there are none. */
+  readonly checkMs?: number | undefined;
   readonly metrics: Metrics;
   readonly heartbeatMs: number;
   readonly deadAfterMs: number;
@@ -72,6 +77,7 @@ export class Hub implements Realtime, ConnectionOwner {
   readonly #roster = new Roster();
   readonly #channels: Channels;
   readonly #memberships: Memberships;
+  readonly #arrivals: Arrivals;
   readonly #vigil: Vigil;
   #calls: Calls | undefined;
   #draining = false;
@@ -94,8 +100,11 @@ export class Hub implements Realtime, ConnectionOwner {
     });
     this.#memberships = new Memberships(options.store, this.#roster, this.#channels, options.reportFault);
     this.presences = new Presences({ ...options, roomReaders: presenceReaders }, this.#roster, this.#channels);
-    this.#vigil = new Vigil({ ...options, sweep: () => this.presences.sweep() });
+    const readMarked = (userId: string, roomId: string, readSeq: number): void => this.#showReadMarker(userId, roomId, readSeq);
+    this.#arrivals = new Arrivals({ ...options, readMarked }, this.#roster, this.#memberships);
+    this.#vigil = new Vigil({ ...options, sweep: () => this.#sweep() });
     options.feeds.observe((feed, events) => this.#memberships.observe(feed, events));
+    options.feeds.observeEphemeral((event) => this.#channels.peek(event.roomId)?.ephemeral(event));
     options.metrics.watch("queued_bytes", () => this.#vigil.queuedBytes());
   }
 
@@ -145,8 +154,13 @@ export class Hub implements Realtime, ConnectionOwner {
     for (const connection of [...this.#roster.of(userId)]) connection.end(reason);
   }
 
-  /** A person's read marker moved: told to their other connections, and to this one. */
+  /** A person's read marker moved: told to their connections on every node. */
   readMarked(userId: string, roomId: string, readSeq: number): void {
+    this.#showReadMarker(userId, roomId, readSeq);
+    this.#options.userHints.send(userId, { kind: "read", roomId, seq: readSeq });
+  }
+
+  #showReadMarker(userId: string, roomId: string, readSeq: number): void {
     const event = personalEvent(roomId, { case: "readMarked", value: { $typeName: "parlor.v1.ReadMarked", readSeq } });
     for (const connection of this.#roster.of(userId)) if (connection.state === "open") connection.personal(event);
   }
@@ -160,6 +174,11 @@ export class Hub implements Realtime, ConnectionOwner {
     this.#draining = true;
     this.#vigil.stop();
     for (const connection of this.#vigil.connections()) connection.end(Goodbye_Reason.SHUTDOWN, { afterMs: jitter(spreadMs) });
+  }
+
+  #sweep(): void {
+    this.presences.sweep();
+    this.#arrivals.sweep();
   }
 
   #opened(connection: LiveConnection): void {
@@ -215,7 +234,9 @@ export class Hub implements Realtime, ConnectionOwner {
     requireWriter({ caller, member: await channel.feed.member(caller.userId), rules: channel.feed.policy.rules }, now);
     if (!connection.mayType(roomId, now, typingEveryMs)) return;
     const kind = { case: "typing", value: { $typeName: "parlor.v1.Typing", userId: caller.userId } } as const;
-    channel.ephemeral(RoomEvent.of(create(EventSchema, { roomId, at: timestampFromMs(now), actorId: caller.userId, kind })));
+    const event = RoomEvent.of(create(EventSchema, { roomId, at: timestampFromMs(now), actorId: caller.userId, kind }));
+    channel.ephemeral(event);
+    this.#options.feeds.passOn(event);
   }
 }
 

@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { type Event, EventSchema, RoomExited_Cause } from "@parlor/contract";
+import { type Event, EventSchema, ParlorError, Room_Visibility, RoomExited_Cause } from "@parlor/contract";
 import type { Kysely } from "kysely";
 import type { RoomEvent } from "../domain/room-event.ts";
 import type { RoomFeed } from "../log/room-feed.ts";
@@ -10,6 +10,7 @@ import type { Schema } from "../store/schema.ts";
 import { catchUp } from "./catch-up.ts";
 import type { Channels } from "./channels.ts";
 import type { LiveConnection } from "./live-connection.ts";
+import type { Follower } from "./room-channel.ts";
 import type { Roster } from "./roster.ts";
 
 /** Who comes into a room or goes out of it with an event. */
@@ -40,6 +41,8 @@ export class Memberships {
   readonly #roster: Roster;
   readonly #channels: Channels;
   readonly #reportFault: (error: unknown) => void;
+  /** Who is being let into which room, and the newest `seq` since when. */
+  readonly #entering = new Map<string, number>();
 
   constructor(store: Kysely<Schema>, roster: Roster, channels: Channels, reportFault: (error: unknown) => void) {
     this.#store = store;
@@ -50,6 +53,7 @@ export class Memberships {
 
   /** Passes new events of a room to its channel; whoever leaves gets what came before, and nothing of what comes after. */
   observe(feed: RoomFeed, events: readonly RoomEvent[]): void {
+    if (events.length === 0 && feed.policy.deleted) this.#closeRoom(feed.roomId, []);
     let start = 0;
     for (let i = 0; i < events.length; i++) {
       const event = (events[i] as RoomEvent).event;
@@ -68,6 +72,17 @@ export class Memberships {
   settle(connection: LiveConnection): void {
     for (const [roomId, change] of connection.takeNotes()) {
       if (change !== "left" && !connection.followers.has(roomId)) void this.#enter(connection, roomId, change);
+    }
+  }
+
+  /**
+   * Lets a person in, who is said to be a member since the event of this `seq`. Unlike the log, this word may be late: what the
+   * log has said to a connection that is opening goes before it, and the Store is asked.
+   */
+  letIn(roomId: string, userId: string, seq: number): void {
+    for (const connection of this.#roster.of(userId)) {
+      if (connection.state !== "opening") void this.#enter(connection, roomId, seq);
+      else if (connection.meanwhile.get(roomId) === undefined) connection.note(roomId, seq);
     }
   }
 
@@ -103,25 +118,39 @@ export class Memberships {
       connection.personal(personalEvent(roomId, { case: "roomExited", value: { $typeName: "parlor.v1.RoomExited", cause } }));
   }
 
+  /** Word of the same may come from several sides: one entry at a time, and another after it if that was for nothing. */
   async #enter(connection: LiveConnection, roomId: string, seq: number): Promise<void> {
+    if (connection.followers.has(roomId)) return;
+    const key = `${connection.id} ${roomId}`;
+    const known = this.#entering.get(key);
+    this.#entering.set(key, Math.max(known ?? 0, seq));
+    if (known !== undefined) return;
     try {
-      const { caller } = connection;
-      if (!caller || connection.followers.has(roomId)) return;
-      const follower = await this.#channels.follow(connection, roomId);
-      const row = await findMyRoom(this.#store, caller.userId, roomId);
-      const people = await membersOfRooms(this.#store, row?.visibility === 3 ? [roomId] : []);
-      if (follower.gone) return;
-      if (!row) return this.#channels.leave(follower);
-      const room = myRoomMessage(
-        { ...row, last_seq: seq - 1 },
-        caller.userId,
-        people.map((peer) => peer.user_id).filter((id) => id !== caller.userId),
-      );
-      connection.personal(personalEvent(roomId, { case: "roomEntered", value: { $typeName: "parlor.v1.RoomEntered", room } }));
-      await catchUp(follower, seq - 1);
+      const follower = await this.#follow(connection, roomId, seq);
+      const newest = this.#entering.get(key) ?? seq;
+      this.#entering.delete(key);
+      if (follower) await catchUp(follower, seq - 1);
+      else if (newest > seq) await this.#enter(connection, roomId, newest);
     } catch (error) {
-      this.#reportFault(error);
+      this.#entering.delete(key);
+      // A room that was deleted meanwhile.
+      if (!(error instanceof ParlorError)) this.#reportFault(error);
     }
+  }
+
+  /** Says to the connection that it is in the room, if its person is a member; it is to catch up then. */
+  async #follow(connection: LiveConnection, roomId: string, seq: number): Promise<Follower | undefined> {
+    const { caller } = connection;
+    if (!caller || connection.state === "ended") return undefined;
+    const follower = await this.#channels.follow(connection, roomId);
+    const row = await findMyRoom(this.#store, caller.userId, roomId);
+    const people = await membersOfRooms(this.#store, row?.visibility === Room_Visibility.DIRECT ? [roomId] : []);
+    if (follower.gone) return undefined;
+    if (!row) return void this.#channels.leave(follower);
+    const others = people.map((peer) => peer.user_id).filter((id) => id !== caller.userId);
+    const room = myRoomMessage({ ...row, last_seq: seq - 1 }, caller.userId, others);
+    connection.personal(personalEvent(roomId, { case: "roomEntered", value: { $typeName: "parlor.v1.RoomEntered", room } }));
+    return follower;
   }
 }
 

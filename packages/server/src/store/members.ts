@@ -78,6 +78,24 @@ export async function placesOf(store: Store, userId: string): Promise<RoomPlace[
   return (await statement.execute(store)).rows;
 }
 
+export interface Arrival {
+  readonly room_id: string;
+  readonly user_id: string;
+  /** The end of the room's log when the person came, or as far as the person has read since. */
+  readonly read_seq: number;
+}
+
+/** Who came into any room since a time. */
+export async function arrivalsSince(store: Store, since: Date): Promise<Arrival[]> {
+  return store.selectFrom("room_members").select(["room_id", "user_id", "read_seq"]).where("joined_at", ">=", since).execute();
+}
+
+/** All memberships of these people. */
+export async function membershipsOf(store: Store, userIds: readonly string[]): Promise<Arrival[]> {
+  const statement = sql<Arrival>`select room_id, user_id, read_seq from room_members where user_id = any(${userIds}::uuid[])`;
+  return (await statement.execute(store)).rows;
+}
+
 /** Those of the given people who share a room with a person. */
 export async function sharingRoomWith(store: Store, userId: string, others: readonly string[]): Promise<Set<string>> {
   const statement = sql<{

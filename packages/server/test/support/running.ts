@@ -39,7 +39,8 @@ export function onEveryEngine(title: string, suite: (engine: Engine) => void): v
   for (const engine of engines) describe(`${title} (${engine.name})`, { skip: engine.missing ?? false }, () => suite(engine));
 }
 
-function faultLog(faults: string[]): Log {
+/** Keeps what a server logs as its own faults. */
+export function faultLog(faults: string[]): Log {
   const log: Log = {
     ...noLog,
     error: (fields, message) =>

@@ -1,0 +1,50 @@
+import type { RoomEvent } from "../domain/room-event.ts";
+import type { Bus } from "../ports/bus.ts";
+
+/** Something about one person that the nodes want to know where that person is connected. */
+export type UserHint =
+  /** The person is in a room since the event of this `seq`. */
+  | { readonly kind: "entered"; readonly roomId: string; readonly seq: number }
+  /** The person's read marker of a room moved. */
+  | { readonly kind: "read"; readonly roomId: string; readonly seq: number };
+
+export interface UserHintHandlers {
+  hinted(userId: string, hint: UserHint): void;
+  /** Hints about this person were lost. */
+  lost(userId: string): void;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Carries hints about a person to the nodes that listen for that person. */
+export class UserHints {
+  readonly #bus: Bus;
+
+  constructor(bus: Bus) {
+    this.#bus = bus;
+  }
+
+  /** Tells the other nodes. */
+  send(userId: string, hint: UserHint): void {
+    this.#bus.publish(topicOf(userId), encoder.encode(JSON.stringify(hint)));
+  }
+
+  /** Tells the other nodes who came into a room with these committed events: they may have nothing of the room in memory. */
+  arrivals(roomId: string, events: readonly RoomEvent[]): void {
+    for (const { event, seq } of events) {
+      const { kind } = event;
+      if (kind.case === "memberJoined" && kind.value.member) this.send(kind.value.member.userId, { kind: "entered", roomId, seq });
+    }
+  }
+
+  /** Listens until the returned function is called. */
+  listen(userId: string, handlers: UserHintHandlers): () => void {
+    const receive = (payload: Uint8Array): void => handlers.hinted(userId, JSON.parse(decoder.decode(payload)) as UserHint);
+    return this.#bus.subscribe(topicOf(userId), receive, () => handlers.lost(userId));
+  }
+}
+
+function topicOf(userId: string): string {
+  return `user:${userId}`;
+}
