@@ -1026,6 +1026,7 @@ export interface components {
          *     - `SESSION_REVOKED`: The session was ended: by log-out, a password change, an administrator or the reuse of an old refresh token.
          *     - `BAD_CREDENTIALS`: User name or password is wrong.
          *     - `REFRESH_TOKEN_REUSED`: An old refresh token was used again; its session has been ended.
+         *     - `NOT_A_SERVICE`: Only another service of this server may call like this.
          *     - `ROLE_TOO_LOW`: The caller's role does not allow it.
          *     - `SCOPE_MISSING`: The API token was not given the scope for it.
          *     - `READ_ONLY`: The caller may read this room, but not write in it.
@@ -1054,9 +1055,10 @@ export interface components {
          *     - `STORE_UNAVAILABLE`: The database does not answer.
          *     - `FAULT`: A fault of the server.
          *     - `TIMEOUT`: The answer came too late.
+         *     - `SERVICE_UNAVAILABLE`: A part of the server does not answer.
          * @enum {string}
          */
-        "Error.Reason": "REASON_UNSPECIFIED" | "MALFORMED" | "INVALID_FIELDS" | "TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "SEQ_IN_FUTURE" | "PAGE_TOKEN_INVALID" | "TOKEN_MISSING" | "TOKEN_INVALID" | "TOKEN_EXPIRED" | "SESSION_REVOKED" | "BAD_CREDENTIALS" | "REFRESH_TOKEN_REUSED" | "ROLE_TOO_LOW" | "SCOPE_MISSING" | "READ_ONLY" | "MUTED" | "BANNED" | "NOT_AUTHOR" | "SIGN_UP_DISABLED" | "ORIGIN_NOT_ALLOWED" | "NOT_EXISTING" | "NO_SUCH_METHOD" | "USERNAME_TAKEN" | "CLIENT_MESSAGE_ID_REUSED" | "ROOM_ARCHIVED" | "MESSAGE_DELETED" | "LAST_OWNER" | "LAST_ADMIN" | "DIRECT_ROOM" | "TOO_MANY_REACTIONS" | "UNEXPECTED_FRAME" | "RATE_LIMITED" | "SLOW_MODE" | "TOO_MANY_ATTEMPTS" | "TOO_MANY_CONNECTIONS" | "OVERLOADED" | "SHUTTING_DOWN" | "STORE_UNAVAILABLE" | "FAULT" | "TIMEOUT";
+        "Error.Reason": "REASON_UNSPECIFIED" | "MALFORMED" | "INVALID_FIELDS" | "TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "SEQ_IN_FUTURE" | "PAGE_TOKEN_INVALID" | "TOKEN_MISSING" | "TOKEN_INVALID" | "TOKEN_EXPIRED" | "SESSION_REVOKED" | "BAD_CREDENTIALS" | "REFRESH_TOKEN_REUSED" | "NOT_A_SERVICE" | "ROLE_TOO_LOW" | "SCOPE_MISSING" | "READ_ONLY" | "MUTED" | "BANNED" | "NOT_AUTHOR" | "SIGN_UP_DISABLED" | "ORIGIN_NOT_ALLOWED" | "NOT_EXISTING" | "NO_SUCH_METHOD" | "USERNAME_TAKEN" | "CLIENT_MESSAGE_ID_REUSED" | "ROOM_ARCHIVED" | "MESSAGE_DELETED" | "LAST_OWNER" | "LAST_ADMIN" | "DIRECT_ROOM" | "TOO_MANY_REACTIONS" | "UNEXPECTED_FRAME" | "RATE_LIMITED" | "SLOW_MODE" | "TOO_MANY_ATTEMPTS" | "TOO_MANY_CONNECTIONS" | "OVERLOADED" | "SHUTTING_DOWN" | "STORE_UNAVAILABLE" | "FAULT" | "TIMEOUT" | "SERVICE_UNAVAILABLE";
         /** @description A field that breaks a rule. */
         "Error.Violation": {
             /** @description The path of the field as in JSON with the names of the contract, such as `text` or `hello.resume[2].seq`. */
@@ -1848,8 +1850,9 @@ export interface components {
         /**
          * @description - `SHUTTING_DOWN`: The server is shutting down; connect again.
          *     - `STORE_UNAVAILABLE`: The database does not answer.
+         *     - `SERVICE_UNAVAILABLE`: A part of the server does not answer.
          */
-        "SHUTTING_DOWN-STORE_UNAVAILABLE": {
+        "SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE": {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
                 "Retry-After": components["headers"]["RetryAfter"];
@@ -2293,7 +2296,7 @@ export interface operations {
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -2352,7 +2355,7 @@ export interface operations {
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["RATE_LIMITED-TOO_MANY_ATTEMPTS-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -2409,7 +2412,7 @@ export interface operations {
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -2439,7 +2442,7 @@ export interface operations {
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -2491,7 +2494,7 @@ export interface operations {
             403: components["responses"]["ROLE_TOO_LOW-SCOPE_MISSING"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -2524,7 +2527,7 @@ export interface operations {
             404: components["responses"]["NOT_EXISTING"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -2565,7 +2568,7 @@ export interface operations {
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["RATE_LIMITED-TOO_MANY_ATTEMPTS-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -2614,7 +2617,7 @@ export interface operations {
             403: components["responses"]["SCOPE_MISSING"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -2671,7 +2674,7 @@ export interface operations {
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -2704,7 +2707,7 @@ export interface operations {
             404: components["responses"]["NOT_EXISTING"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -2757,7 +2760,7 @@ export interface operations {
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -2798,7 +2801,7 @@ export interface operations {
             401: components["responses"]["TOKEN_MISSING-TOKEN_INVALID-TOKEN_EXPIRED-SESSION_REVOKED"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -2853,7 +2856,7 @@ export interface operations {
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -2899,7 +2902,7 @@ export interface operations {
             404: components["responses"]["NOT_EXISTING"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -2951,7 +2954,7 @@ export interface operations {
             403: components["responses"]["SCOPE_MISSING"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -3009,7 +3012,7 @@ export interface operations {
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -3058,7 +3061,7 @@ export interface operations {
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -3106,7 +3109,7 @@ export interface operations {
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -3162,7 +3165,7 @@ export interface operations {
             403: components["responses"]["SCOPE_MISSING"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -3229,7 +3232,7 @@ export interface operations {
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -3295,7 +3298,7 @@ export interface operations {
             403: components["responses"]["SCOPE_MISSING"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -3351,7 +3354,7 @@ export interface operations {
             404: components["responses"]["NOT_EXISTING"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -3385,7 +3388,7 @@ export interface operations {
             409: components["responses"]["DIRECT_ROOM"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -3453,7 +3456,7 @@ export interface operations {
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -3506,7 +3509,7 @@ export interface operations {
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -3565,7 +3568,7 @@ export interface operations {
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -3601,7 +3604,7 @@ export interface operations {
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -3651,7 +3654,7 @@ export interface operations {
             404: components["responses"]["NOT_EXISTING"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -3687,7 +3690,7 @@ export interface operations {
             409: components["responses"]["ROOM_ARCHIVED-DIRECT_ROOM"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -3743,7 +3746,7 @@ export interface operations {
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -3800,7 +3803,7 @@ export interface operations {
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -3836,7 +3839,7 @@ export interface operations {
             409: components["responses"]["ROOM_ARCHIVED-DIRECT_ROOM"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -3887,7 +3890,7 @@ export interface operations {
             404: components["responses"]["NOT_EXISTING"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -3948,7 +3951,7 @@ export interface operations {
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -4016,7 +4019,7 @@ export interface operations {
             404: components["responses"]["NOT_EXISTING"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -4084,7 +4087,7 @@ export interface operations {
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["RATE_LIMITED-SLOW_MODE-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -4140,7 +4143,7 @@ export interface operations {
             404: components["responses"]["NOT_EXISTING"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -4176,7 +4179,7 @@ export interface operations {
             409: components["responses"]["ROOM_ARCHIVED"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -4244,7 +4247,7 @@ export interface operations {
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -4303,7 +4306,7 @@ export interface operations {
             409: components["responses"]["ROOM_ARCHIVED-MESSAGE_DELETED-TOO_MANY_REACTIONS"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -4362,7 +4365,7 @@ export interface operations {
             409: components["responses"]["ROOM_ARCHIVED-MESSAGE_DELETED"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -4410,7 +4413,7 @@ export interface operations {
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -4482,7 +4485,7 @@ export interface operations {
             404: components["responses"]["NOT_EXISTING"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -4524,7 +4527,7 @@ export interface operations {
             403: components["responses"]["SCOPE_MISSING"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };
@@ -4572,7 +4575,7 @@ export interface operations {
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["RATE_LIMITED-OVERLOADED"];
             500: components["responses"]["FAULT"];
-            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE"];
+            503: components["responses"]["SHUTTING_DOWN-STORE_UNAVAILABLE-SERVICE_UNAVAILABLE"];
             504: components["responses"]["TIMEOUT"];
         };
     };

@@ -66,6 +66,14 @@ function general(method: DescMethod): readonly Reason[] {
     ...(who === Access_Who.ANYONE ? [] : [Reason.TOKEN_MISSING, Reason.TOKEN_INVALID, Reason.TOKEN_EXPIRED, Reason.SESSION_REVOKED]),
     ...(who > Access_Who.GUEST ? [Reason.ROLE_TOO_LOW] : []),
     ...(scope === Access_Scope.ANY ? [] : [Reason.SCOPE_MISSING]),
-    ...[Reason.RATE_LIMITED, Reason.OVERLOADED, Reason.SHUTTING_DOWN, Reason.STORE_UNAVAILABLE, Reason.FAULT, Reason.TIMEOUT],
+    ...[
+      Reason.RATE_LIMITED,
+      Reason.OVERLOADED,
+      Reason.SHUTTING_DOWN,
+      Reason.STORE_UNAVAILABLE,
+      Reason.SERVICE_UNAVAILABLE,
+      Reason.FAULT,
+      Reason.TIMEOUT,
+    ],
   ];
 }

@@ -34,6 +34,7 @@ function firstSignal(log: Log): Promise<Signal> {
 
 /** Without it the server is whole, only the commands of the operator cannot reach it. */
 async function openControl(config: Config, server: RunningServer, log: Log): Promise<ControlSocket | undefined> {
+  if (!server.admin) return undefined;
   try {
     return await listenControl(config.server.dataDir, server.admin, log);
   } catch (error) {
@@ -44,7 +45,7 @@ async function openControl(config: Config, server: RunningServer, log: Log): Pro
 
 async function announce(config: Config, server: RunningServer, log: Log): Promise<void> {
   log.info({ url: server.url, port: server.port, pid: process.pid }, "Ready");
-  if (config.log.format === "json") return;
+  if (config.log.format === "json" || !server.admin) return;
   const { users: admins } = await server.admin.listUsers({ role: "ADMIN" });
   process.stderr.write(banner(config, server.url, admins.length > 0));
 }

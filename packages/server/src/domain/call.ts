@@ -23,6 +23,10 @@ export interface Call {
   readonly address: string;
   /** Left out when nobody is signed in, which only methods for ANYONE see. */
   readonly caller?: Caller;
+  /** When the answer is of no use any more, in milliseconds since 1970; left out when the client did not say. */
+  readonly deadline?: number;
+  /** Another service passed the call on, which has counted it against its limits. */
+  readonly forwarded?: true;
 }
 
 /** The caller of a method that is not for ANYONE. */

@@ -1,9 +1,11 @@
 // Every setting of the server, once: the config, its checks, `parlor serve --help` and docs/configuration.md come from here.
 // What the contract fixes (sizes of pages, lengths of names and so on) is in the proto files and cannot be set.
+import { serviceNames } from "../domain/service-names.ts";
 import {
   choice,
   duration,
   integer,
+  longSecret,
   networks,
   onOff,
   optionalInteger,
@@ -13,6 +15,7 @@ import {
   origins,
   secret,
   section,
+  several,
   size,
   text,
 } from "./settings.ts";
@@ -78,6 +81,27 @@ const database = section("Database", {
   password: secret("DB_PASSWORD", "The database password."),
   name: optionalText("DB_NAME", "The database's name; `parlor` when left out."),
   poolSize: integer("PARLOR_DB_POOL_SIZE", 10, [1, 500], "Most connections to PostgreSQL."),
+});
+
+const url = (service: string, variable: string) =>
+  optionalWebUrl(
+    variable,
+    `Where the ${service} service is, for a process that needs it and does not host it, like \`http://${service}:8080\`.`,
+  );
+
+const services = section("Services apart", {
+  hosted: several(
+    "PARLOR_SERVICES",
+    serviceNames,
+    "Which services this process hosts; the others are reached at their URL. `gateway` is the door for clients.",
+  ),
+  auth: url("auth", "PARLOR_AUTH_URL"),
+  users: url("users", "PARLOR_USERS_URL"),
+  rooms: url("rooms", "PARLOR_ROOMS_URL"),
+  messages: url("messages", "PARLOR_MESSAGES_URL"),
+  realtime: url("realtime", "PARLOR_REALTIME_URL"),
+  token: longSecret("PARLOR_SERVICE_TOKEN", 32, "The secret by which services know each other, the same in all of them."),
+  tokenFile: optionalText("PARLOR_SERVICE_TOKEN_FILE", "A file with that secret, instead of `PARLOR_SERVICE_TOKEN`."),
 });
 
 const auth = section("Signing in", {
@@ -195,7 +219,7 @@ const log = section("Log", {
   ),
 });
 
-export const schema = { server, tls, database, auth, limits, realtime, log } as const;
+export const schema = { server, tls, database, services, auth, limits, realtime, log } as const;
 
 /** Variables of the command line's client commands; the server does not read them. */
 export const clientVariables: readonly string[] = ["PARLOR_URL", "PARLOR_TOKEN"];

@@ -1,5 +1,6 @@
 import { clientVariables, schema } from "./config-schema.ts";
 import { nearest } from "./nearest.ts";
+import { servicesProblems } from "./services-config.ts";
 import type { Section, Setting } from "./settings.ts";
 
 type Schema = typeof schema;
@@ -92,8 +93,10 @@ export function readSettings(env: Environment): Settings {
     return [name, Object.fromEntries(values)];
   });
   problems.push(...databaseProblems(env), ...tlsProblems(env), ...unknownVariables(env));
+  const settings = Object.fromEntries(sections) as Settings;
+  if (problems.length === 0) problems.push(...servicesProblems(settings.services));
   if (problems.length > 0) throw new ConfigError(problems);
-  return Object.fromEntries(sections) as Settings;
+  return settings;
 }
 
 function databaseConfig({ database, server }: Settings): DatabaseConfig {

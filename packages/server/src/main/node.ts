@@ -22,27 +22,35 @@ export interface StartOptions {
   readonly bus?: Bus;
 }
 
-/** What the parts of a node share. */
-export interface Node {
+/** What the parts of every process share. */
+export interface Base {
   readonly config: Config;
   readonly log: Log;
   readonly clock: Clock;
   readonly metrics: PrometheusMetrics;
-  readonly database: Database;
-  readonly store: Kysely<Schema>;
   readonly bus: Bus;
 }
 
-/** Opens what a node stands on: the database, with a schema that is up to date, and the bus. @throws DatabaseError, SchemaError */
-export async function openNode(config: Config, { log = noLog, clock = systemClock, ...given }: StartOptions): Promise<Node> {
-  const database = given.database ?? (await openDatabase(config.database));
+/** What the parts of a node share: a process that works with the Store. */
+export interface Node extends Base {
+  readonly database: Database;
+  readonly store: Kysely<Schema>;
+}
+
+/** Opens what every process stands on. */
+export function openBase(config: Config, { log = noLog, clock = systemClock, bus }: StartOptions): Base {
+  return { config, log, clock, metrics: createMetrics(), bus: bus ?? new MemoryBusHub().join() };
+}
+
+/** Opens the database, with a schema that is up to date. @throws DatabaseError, SchemaError */
+export async function openNode(base: Base, given: StartOptions): Promise<Node> {
+  const database = given.database ?? (await openDatabase(base.config.database));
   try {
     const store = storeOver(database);
     await migrate(store);
-    for (const warning of await durabilityWarnings(database)) log.warn({}, warning);
-    const metrics = createMetrics();
-    watchSessions(database, metrics);
-    return { config, log, clock, metrics, database, store, bus: given.bus ?? new MemoryBusHub().join() };
+    for (const warning of await durabilityWarnings(database)) base.log.warn({}, warning);
+    watchSessions(database, base.metrics);
+    return { ...base, database, store };
   } catch (error) {
     await database.close();
     throw error;
@@ -54,4 +62,9 @@ function watchSessions(database: Database & Partial<Pooled>, metrics: Metrics): 
   if (sessions === undefined) return;
   for (const count of ["open", "used", "waiting"] as const)
     metrics.watch(`database_sessions_${count}`, () => (database.sessions ?? sessions)[count]);
+}
+
+/** What failed while nobody waited for it is logged. */
+export function reportFaults(log: Log): (error: unknown) => void {
+  return (error) => log.error({ err: error }, "Something failed that nobody waits for");
 }

@@ -1,11 +1,8 @@
 import { Feeds } from "../log/feeds.ts";
 import { UserHints } from "../log/user-hints.ts";
 import { LogWriter } from "../log/writer.ts";
-import { Hub } from "../realtime/hub.ts";
 import { Purge } from "../services/rooms/purge.ts";
-import { updateUser } from "../store/users.ts";
-import type { Accounts } from "./accounts.ts";
-import type { Node } from "./node.ts";
+import { type Node, reportFaults } from "./node.ts";
 
 /** Bytes of encoded events kept in memory for each active room, at most. */
 const ringBytes = 512 * 1024;
@@ -19,16 +16,18 @@ const checkMs = 2000;
 /** Sends and changes per transaction, and such as may wait. */
 const batching = { maxBatch: 512, maxWaiting: 20_000 };
 
-/** The rooms' logs, and who follows them. */
+/** The rooms' logs. */
 export interface Rooms {
   readonly feeds: Feeds;
   readonly writer: LogWriter;
-  readonly hub: Hub;
+  readonly userHints: UserHints;
+  /** How often the Store is asked for what hints have not brought; undefined where nobody else can write. */
+  readonly checkMs: number | undefined;
   readonly purge: Purge;
 }
 
-export function openRooms({ config, log, clock, metrics, database, store, bus }: Node, { auth }: Accounts): Rooms {
-  const reportFault = (error: unknown): void => log.error({ err: error }, "Something failed that nobody waits for");
+export function openRooms({ config, log, clock, metrics, database, store, bus }: Node): Rooms {
+  const reportFault = reportFaults(log);
   const { ringEvents, catchUpPageEvents } = config.realtime;
   const limits = { ringEvents, ringBytes, pageSize: catchUpPageEvents };
   const userHints = new UserHints(bus);
@@ -49,25 +48,7 @@ export function openRooms({ config, log, clock, metrics, database, store, bus }:
     ...batching,
     committed: ({ size, durationMs }) => metrics.committed(size, durationMs),
   });
-  const hub = new Hub({
-    ...config.realtime,
-    connectionsPerUser: config.limits.connectionsPerUser,
-    store,
-    feeds,
-    userHints,
-    checkMs: shared,
-    metrics,
-    reportFault,
-    now: () => clock.now(),
-    stillValid: (ids) => auth.identities.stillValid(ids),
-    lastSeen: (userId, at) => void updateUser(store, userId, { last_seen_at: new Date(at) }).catch(reportFault),
-  });
-  auth.identities.onEnded(({ sessionIds, userId, reason }) => {
-    if (sessionIds) hub.endSessions(sessionIds, reason);
-    if (userId !== undefined) hub.endUser(userId, reason);
-  });
   metrics.watch("log_waiting", () => writer.waiting);
   metrics.watch("rooms_active", () => feeds.size);
-  metrics.watch("password_hashes_waiting", () => auth.hashing.waiting);
-  return { feeds, writer, hub, purge: new Purge(store, reportFault) };
+  return { feeds, writer, userHints, checkMs: shared, purge: new Purge(store, reportFault) };
 }

@@ -1,17 +1,22 @@
 // The composition root: config -> engines -> services -> transports, wired by hand.
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import type { Hub } from "../realtime/hub.ts";
 import { Dispatcher } from "../services/dispatcher.ts";
+import { RemoteIdentities } from "../services/remote/remote-identities.ts";
+import { RemoteRealtime } from "../services/remote/remote-realtime.ts";
 import { type Listener, listen } from "../transports/listen.ts";
-import { type Accounts, openAccounts } from "./accounts.ts";
+import { openAccounts } from "./accounts.ts";
 import type { Admin } from "./admin.ts";
 import { adminOf } from "./admin-of.ts";
 import type { Config } from "./config.ts";
-import { type Node, openNode, type StartOptions } from "./node.ts";
+import { type Base, type Node, openBase, openNode, type StartOptions } from "./node.ts";
 import { operationsOf } from "./operations.ts";
-import { openRooms, type Rooms } from "./rooms.ts";
+import { Places } from "./places.ts";
+import { openHub } from "./realtime.ts";
+import { openRooms } from "./rooms.ts";
 import { securityLog } from "./security-log.ts";
-import { dispatching, servicesOf } from "./services.ts";
+import { dispatching, type Opened, servicesHere } from "./services.ts";
 import { openTlsFiles, type TlsFiles } from "./tls-files.ts";
 
 export type { StartOptions } from "./node.ts";
@@ -24,58 +29,90 @@ export interface RunningServer {
   readonly grpcPort: number | undefined;
   /** Where a browser on this machine finds it, without a slash at its end. */
   readonly url: string;
-  readonly admin: Admin;
+  /** Where the auth service is. */
+  readonly admin: Admin | undefined;
   /** Reads the TLS files now; they are read by themselves some seconds after they changed. */
   reloadTls(): void;
   /** Says goodbye to everyone, answers what was accepted, and ends. */
   close(): Promise<void>;
 }
 
-/** Starts a server. @throws DatabaseError, SchemaError, SigningKeyError, Error when the port is taken */
+/** Starts a server. @throws ConfigError, DatabaseError, SchemaError, SigningKeyError, Error when the port is taken */
 export async function startServer(config: Config, options: StartOptions = {}): Promise<RunningServer> {
   const tls = openTlsFiles(config.tls);
-  const node = await openNode(config, options);
+  const places = new Places(config);
+  const base = openBase(config, options);
+  let node: Node | undefined;
   try {
-    return await serve(node, tls);
+    node = places.needStore ? await openNode(base, options) : undefined;
+    return await serve(base, places, node && { node, ...(await open(node, places)) }, tls);
   } catch (error) {
-    await node.bus.close();
-    await node.database.close();
+    places.close();
+    await base.bus.close();
+    await node?.database.close();
     throw error;
   }
 }
 
-async function serve(node: Node, tls: TlsFiles | undefined): Promise<RunningServer> {
-  const { config, log, store, bus, clock } = node;
-  const accounts = await openAccounts(config, store, bus, clock, securityLog(log));
-  const rooms = openRooms(node, accounts);
-  const dispatcher = new Dispatcher(dispatching(node, accounts), servicesOf(node, accounts, rooms));
-  rooms.hub.start(dispatcher);
-  rooms.purge.start();
+/** What a process with the Store has; a gateway by itself has nothing. */
+type Here = Opened & { readonly node: Node };
+
+/** Opens no more than the services here need. */
+async function open(node: Node, places: Places): Promise<Opened> {
+  const accounts = await openAccounts(node.config, node.store, node.bus, node.clock, securityLog(node.log));
+  const rooms = places.has("rooms", "messages", "realtime") ? openRooms(node) : undefined;
+  const hub = rooms && places.has("realtime") ? openHub(node, accounts, rooms) : undefined;
+  return { accounts, rooms, hub };
+}
+
+async function serve(base: Base, places: Places, here: Here | undefined, tls: TlsFiles | undefined): Promise<RunningServer> {
+  const { config, log } = base;
+  const identities = here?.accounts.auth.identities ?? new RemoteIdentities({ ...base, auth: places.elsewhere("auth").channel });
+  const answered = identities instanceof RemoteIdentities ? identities.answered.bind(identities) : undefined;
+  const services = [...(here ? servicesHere(here.node, places, here) : []), ...places.remotes(answered)];
+  const dispatcher = new Dispatcher(
+    dispatching(base, (token) => identities.verify(token)),
+    services,
+  );
+  const realtime = here?.hub ?? remoteRealtime(places);
+  here?.hub?.start(dispatcher);
+  if (places.has("rooms")) here?.rooms?.purge.start();
   const listener = await listen({
     config: { ...config.server, connectionsPerAddress: config.limits.connectionsPerAddress, frameBytes: config.limits.frameBytes },
     api: dispatcher,
-    realtime: rooms.hub,
-    operations: operationsOf(node, accounts),
+    realtime,
+    operations: operationsOf(base, places, here),
     documents: { openapi: contractFile("openapi.json"), asyncapi: contractFile("asyncapi.json") },
     tls: tls?.identity,
+    proofs: { token: places.token, certificates: config.tls.clientCaFile !== undefined },
+    forClients: places.has("gateway"),
     log,
   });
   if (tls !== undefined) {
     tls.follow(listener.renewTls, log);
-    node.metrics.watch("tls_certificate_expiry_timestamp_seconds", () => tls.endsAt / 1000);
+    base.metrics.watch("tls_certificate_expiry_timestamp_seconds", () => tls.endsAt / 1000);
   }
-  const close = (): Promise<void> => {
+  const close = async (): Promise<void> => {
     tls?.close();
-    return shutDown(node, listener, accounts, rooms);
+    await quiet(base, listener, realtime, here);
+    identities.close();
+    places.close();
+    await base.bus.close();
+    await here?.node.database.close();
   };
   return {
     port: listener.port,
     grpcPort: listener.grpcPort,
     url: config.server.publicUrl ?? listener.url,
-    admin: adminOf(accounts),
+    admin: here && places.has("auth") ? adminOf(here.accounts) : undefined,
     reloadTls: () => tls?.reload(),
     close,
   };
+}
+
+/** Only a gateway has clients whose streams are elsewhere. */
+function remoteRealtime(places: Places): RemoteRealtime | undefined {
+  return places.has("gateway") ? new RemoteRealtime(places.elsewhere("realtime").channel) : undefined;
 }
 
 function contractFile(name: string): string {
@@ -83,20 +120,18 @@ function contractFile(name: string): string {
 }
 
 /** Nobody new, goodbye to everyone, then whatever was accepted is stored and answered before the database is let go. */
-async function shutDown(
-  { config, bus, database }: Node,
+async function quiet(
+  { config }: Base,
   listener: Listener,
-  { auth }: Accounts,
-  { feeds, writer, hub, purge }: Rooms,
+  realtime: Hub | RemoteRealtime | undefined,
+  here: Here | undefined,
 ): Promise<void> {
+  const rooms = here?.rooms;
   listener.drain();
-  await writer.idle();
-  hub.drain(comeBackMs);
+  await rooms?.writer.idle();
+  realtime?.drain(comeBackMs);
   await listener.close(config.server.drainMs);
-  await writer.idle();
-  await purge.stop();
-  feeds.close();
-  auth.identities.close();
-  await bus.close();
-  await database.close();
+  await rooms?.writer.idle();
+  await rooms?.purge.stop();
+  rooms?.feeds.close();
 }

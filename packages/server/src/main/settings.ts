@@ -124,6 +124,15 @@ export function optionalText(variable: string, doc: string): Setting<string | un
   return optional(variable, textKind, doc);
 }
 
+/** A secret of at least so many bytes. */
+export function longSecret(variable: string, leastBytes: number, doc: string): Setting<string | undefined> {
+  const kind = {
+    accepts: `a secret of at least ${leastBytes} bytes of printable ASCII`,
+    parse: (text: string) => (text.length >= leastBytes && /^[!-~]+$/.test(text) ? text : undefined),
+  };
+  return optional(variable, kind, doc, true);
+}
+
 export function secret(variable: string, doc: string): Setting<string | undefined> {
   return optional(variable, textKind, doc, true);
 }
@@ -166,6 +175,19 @@ function list(variable: string, accepts: string, item: (text: string) => string 
     },
   };
   return setting(variable, kind, "", doc);
+}
+
+/** One or more of these, with commas; the default is all of them, as the word `all` is. */
+export function several<const C extends string>(variable: string, choices: readonly C[], doc: string): Setting<readonly C[]> {
+  const kind = {
+    accepts: `all, or a list with commas of ${choices.join(", ")}`,
+    parse(text: string) {
+      const names = text.split(",").map((one) => one.trim());
+      if (text.trim() === "all") return choices;
+      return names.every((name) => choices.includes(name as C)) ? choices.filter((one) => names.includes(one)) : undefined;
+    },
+  };
+  return setting(variable, kind, "all", doc);
 }
 
 /** Origins as browsers send them, such as "https://chat.example.org", or "*". */

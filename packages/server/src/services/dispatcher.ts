@@ -12,6 +12,7 @@ import {
   Access_Limit,
   Access_Scope,
   Access_Who,
+  AuthService,
   accessOf,
   Code,
   invalidFields,
@@ -52,8 +53,13 @@ export interface DispatcherOptions {
 interface Route {
   readonly name: string;
   readonly access: Access;
+  /** Whether services may call it for themselves. */
+  readonly forServices: boolean;
   readonly run: (request: Message, call: Call) => Promise<object>;
 }
+
+/** What another service may ask for itself, and not only pass on. */
+const forServices: ReadonlySet<DescMethod> = new Set([AuthService.method.verifyToken]);
 
 /** The one door to every method: rules of the contract, access and limits are enforced here, for all protocols alike. */
 export class Dispatcher implements Api, Calls {
@@ -86,7 +92,7 @@ export class Dispatcher implements Api, Calls {
       const route = this.#routes.get(method);
       if (!route) throw new ParlorError(Code.UNIMPLEMENTED, Reason.NO_SUCH_METHOD, `This server does not host ${name}.`);
       this.#authorize(route, call);
-      this.#limit(route.access.limit, call);
+      if (!call.forwarded) this.#limit(route.access.limit, call);
       check(method.input, request);
       const response = await route.run(request, call);
       this.#options.metrics.called(name, call.protocol, Code.OK, performance.now() - start);
@@ -104,8 +110,9 @@ export class Dispatcher implements Api, Calls {
     check(schema, message);
   }
 
-  #authorize({ access, name }: Route, call: Call): void {
+  #authorize({ access, forServices, name }: Route, call: Call): void {
     if (access.who === Access_Who.ANYONE) return;
+    if (forServices && call.forwarded && call.protocol === "internal") return;
     const { caller } = call;
     if (!caller) throw unauthenticated(Reason.TOKEN_MISSING, "Sign in first: no token was given.");
     const refusal = refusalOf(access, caller);
@@ -135,7 +142,8 @@ export class Dispatcher implements Api, Calls {
 function routeOf(method: DescMethod, implementation: object): Route {
   const run = (implementation as Record<string, Route["run"] | undefined>)[method.localName];
   if (!run) throw new Error(`${method.parent.name} does not implement ${method.name}.`);
-  return { name: `${method.parent.name}.${method.name}`, access: accessOf(method), run: run.bind(implementation) };
+  const name = `${method.parent.name}.${method.name}`;
+  return { name, access: accessOf(method), forServices: forServices.has(method), run: run.bind(implementation) };
 }
 
 /** Why a caller may not call a method; roles and scopes are numbered alike in the contract's two enums, one apart. */

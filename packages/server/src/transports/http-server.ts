@@ -17,7 +17,7 @@ export interface Patience {
 
 /** The HTTP/1.1 server that REST and WebSocket share. It does not listen: it is given connections. */
 export function createHttpServer({ headersMs, requestMs }: Patience): Server {
-  const server = createServer({
+  const server: Server = createServer({
     maxHeaderSize: 16 * 1024,
     headersTimeout: headersMs,
     requestTimeout: requestMs,
@@ -27,7 +27,7 @@ export function createHttpServer({ headersMs, requestMs }: Patience): Server {
     // headerFault requires it, and answers with the contract's error.
     requireHostHeader: false,
     // Offers of other protocols, such as h2c, are declined by an answer in HTTP/1.1 (RFC 9110, section 7.8).
-    shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === "websocket",
+    shouldUpgradeCallback: (request) => server.listenerCount("upgrade") > 0 && request.headers.upgrade?.toLowerCase() === "websocket",
   });
   // Node drops what is above this number without a word, so it is counted by headerFault.
   server.maxHeadersCount = MAX_HEADERS + 1;

@@ -5,6 +5,7 @@ import type { Realtime } from "../realtime/connection.ts";
 import type { Api } from "../services/api.ts";
 import { ClientAddresses } from "./client-address.ts";
 import { createGrpc } from "./grpc/server.ts";
+import type { ServiceProofs } from "./grpc/service-trust.ts";
 import { createHttpServer, type Patience } from "./http-server.ts";
 import { OnePort } from "./one-port.ts";
 import { AllowedOrigins } from "./origins.ts";
@@ -36,9 +37,14 @@ const defaultPatience: Patience = { headersMs: 10_000, requestMs: 30_000 };
 export interface ListenOptions {
   readonly config: ListenConfig;
   readonly api: Api;
-  readonly realtime: Realtime;
+  /** Left out where there are no streams. */
+  readonly realtime?: Realtime | undefined;
   readonly operations: Operations;
   readonly documents: Documents;
+  /** How other services prove who they are; without it nobody is believed. */
+  readonly proofs?: ServiceProofs;
+  /** `false` where other services alone may call: of HTTP and MQTT there is then nothing but what operators ask. */
+  readonly forClients?: boolean;
   /** Takes connections that begin with an MQTT CONNECT; they are closed when it is left out. */
   readonly mqtt?: (socket: Socket) => void;
   /** With it every port speaks TLS and nothing else. */
@@ -60,7 +66,8 @@ export interface Listener {
 }
 
 /** Serves every protocol on one port. @throws Error when the address cannot be had */
-export async function listen({ config, api, realtime, operations, documents, mqtt, tls, log }: ListenOptions): Promise<Listener> {
+export async function listen(options: ListenOptions): Promise<Listener> {
+  const { config, api, realtime, operations, documents, proofs = {}, forClients = true, mqtt, tls, log } = options;
   const { connectionsPerAddress, frameBytes: maxBytes, patience = defaultPatience } = config;
   const addresses = new ClientAddresses(config.trustedProxies);
   const origins = new AllowedOrigins([
@@ -71,13 +78,23 @@ export async function listen({ config, api, realtime, operations, documents, mqt
   const ready = async (): Promise<boolean> => !draining && (await operations.ready());
 
   const http = createHttpServer(patience);
-  const rest = await serveRest(http, { api, addresses, origins, operations: { ...operations, ready }, documents, maxBytes, log });
-  const refuseWebSockets = serveWebSockets(http, { realtime, addresses, origins, maxBytes, log });
-  const grpc = createGrpc({ api, realtime, addresses, maxBytes, requestMs: patience.requestMs, log });
+  const rest = await serveRest(http, {
+    api,
+    addresses,
+    origins,
+    operations: { ...operations, ready },
+    documents,
+    forClients,
+    maxBytes,
+    log,
+  });
+  const refuseWebSockets =
+    forClients && realtime ? serveWebSockets(http, { realtime, addresses, origins, maxBytes, log }) : () => undefined;
+  const grpc = createGrpc({ api, realtime, addresses, proofs, forClients, maxBytes, requestMs: patience.requestMs, log });
 
   const doors = { http: (socket: Socket) => void http.emit("connection", socket), grpc: (socket: Socket) => grpc.inject(socket) };
   const portOptions = { addresses, connectionsPerAddress, firstBytesMs: patience.headersMs, tls };
-  const all = new OnePort({ ...portOptions, doors: mqtt === undefined ? doors : { ...doors, mqtt } });
+  const all = new OnePort({ ...portOptions, doors: mqtt === undefined || !forClients ? doors : { ...doors, mqtt } });
   const grpcOnly = new OnePort({ ...portOptions, doors: { grpc: doors.grpc } });
   const drain = (): void => {
     draining = true;

@@ -83,7 +83,7 @@ describe("What ends, ends at once", { timeout: 60_000 }, () => {
     // Who may what does not depend on the database.
     server = await running(engines[0] as Engine);
     const username = newName();
-    await server.server.admin.createUser({ username, password, role: "ADMIN" });
+    await server.admin.createUser({ username, password, role: "ADMIN" });
     admin = await (driversOf(server)[0] as Driver).logIn(username);
   });
   after(async () => {

@@ -43,7 +43,7 @@ describe("A private room is like none", { timeout: 60_000 }, () => {
 
   async function stranger(way: number, role: RoleName): Promise<Person> {
     const username = newName();
-    await server.server.admin.createUser({ username, password, role });
+    await server.admin.createUser({ username, password, role });
     return (driversOf(server)[way] as Driver).logIn(username);
   }
 

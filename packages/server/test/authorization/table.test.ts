@@ -67,10 +67,10 @@ describe("Who may call what", { timeout: 60_000 }, () => {
   async function arrive(driver: Driver, { role, scope }: Caller): Promise<Person> {
     if (role === undefined) return driver.withToken("", {} as User);
     const username = newName();
-    await server.server.admin.createUser({ username, password, role });
+    await server.admin.createUser({ username, password, role });
     const person = await driver.logIn(username);
     if (scope === undefined) return person;
-    const { token } = await server.server.admin.createToken({ username, name: "token", scopes: [scope] });
+    const { token } = await server.admin.createToken({ username, name: "token", scopes: [scope] });
     person.close();
     return driver.withToken(token, person.user);
   }

@@ -99,7 +99,7 @@ export async function cluster(
     at: (person, node, way = 0) => kept(driver(node, way).withToken(person.token, person.user)),
     admin: async (node = 0) => {
       const username = newName();
-      await nodes[0]?.server.admin.createUser({ username, password, role: "ADMIN" });
+      await nodes[0]?.server.admin?.createUser({ username, password, role: "ADMIN" });
       return kept(await driver(node, 0).logIn(username));
     },
     [Symbol.asyncDispose]: async () => {

@@ -1,6 +1,6 @@
 // A real server on a free port, over a fresh database.
 import { describe } from "node:test";
-import { type Environment, type Log, loadConfig, noLog, type RunningServer, startServer } from "../../src/index.ts";
+import { type Admin, type Environment, type Log, loadConfig, noLog, type RunningServer, startServer } from "../../src/index.ts";
 import { type Engine, engines } from "./databases.ts";
 
 /** What every test server is told: any free port, hashes that cost nothing, no limits on rates. */
@@ -16,6 +16,7 @@ export const password = "correct horse battery";
 
 export interface Running extends AsyncDisposable {
   readonly server: RunningServer;
+  readonly admin: Admin;
   readonly port: number;
   readonly url: string;
   /** What the server logged as its own faults. */
@@ -31,7 +32,14 @@ export async function running({ fresh }: Engine, env: Environment = {}): Promise
     await server.close();
     await close();
   };
-  return { server, port: server.port, url: `http://127.0.0.1:${server.port}`, faults, [Symbol.asyncDispose]: stop };
+  return {
+    server,
+    admin: server.admin as Admin,
+    port: server.port,
+    url: `http://127.0.0.1:${server.port}`,
+    faults,
+    [Symbol.asyncDispose]: stop,
+  };
 }
 
 /** Runs a suite once per database engine that this run tests. */

@@ -2,13 +2,14 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { fromBinary } from "@bufbuild/protobuf";
 import { type ClientFrame, ClientFrameSchema, Code, Goodbye_Reason, ParlorError, RealtimeService, Reason } from "@parlor/contract";
 import type { Log } from "../../ports/log.ts";
-import type { Connection, Realtime } from "../../realtime/connection.ts";
+import type { Connection, Origin, Realtime } from "../../realtime/connection.ts";
 import { bearerOf } from "../bearer.ts";
 import type { ClientAddresses } from "../client-address.ts";
 import { malformed, refusalOf } from "../errors.ts";
+import { requestIdOf } from "../request-id.ts";
 import { MessageReader } from "./messages.ts";
 import { callOf, timeoutMsOf } from "./metadata.ts";
-import { GrpcSink } from "./sink.ts";
+import { GrpcSink, RelaySink } from "./sink.ts";
 import { refuse } from "./status.ts";
 
 export const CONNECT_PATH = `/${RealtimeService.typeName}/${RealtimeService.method.connect.name}`;
@@ -25,10 +26,14 @@ export interface ConnectDeps {
  * to cut the stream of a reader that does not read.
  */
 export function serveConnect(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, deps: ConnectDeps): void {
-  const { requestId, protocol, address } = callOf(headers, stream.session?.socket.remoteAddress, deps.addresses);
-  let token: string | undefined;
+  const requestId = requestIdOf(headers["x-request-id"]);
+  let origin: Origin;
+  let relayed: boolean;
   try {
-    token = bearerOf(headers.authorization);
+    const { protocol, address, forwarded = false } = callOf(headers, stream.session?.socket.remoteAddress, deps.addresses);
+    const token = bearerOf(headers.authorization);
+    origin = { protocol, address, requestId, ...(token === undefined ? {} : { token }) };
+    relayed = forwarded;
   } catch (thrown) {
     refuse(stream, refusalOf(thrown, requestId, deps.log), requestId);
     return;
@@ -37,21 +42,25 @@ export function serveConnect(stream: ServerHttp2Stream, headers: IncomingHttpHea
     { ":status": 200, "content-type": "application/grpc+proto", "grpc-accept-encoding": "identity", "x-request-id": requestId },
     { waitForTrailers: true },
   );
-  const sink = new GrpcSink(stream, requestId, () => connection.alive());
-  const connection = deps.realtime.open(sink, { protocol, address, requestId, ...(token === undefined ? {} : { token }) });
+  const sink = relayed ? new RelaySink(stream, requestId) : new GrpcSink(stream, requestId, () => connection.alive());
+  const connection = deps.realtime.open(sink, origin);
   // A client that will say nothing more may still listen: `end` is not a reason to close.
-  stream.on("data", readerOf(connection, deps.maxBytes));
+  stream.on("data", readerOf(connection, deps.maxBytes, relayed));
   stream.once("close", () => connection.closed());
   watchDeadline(stream, headers, sink);
 }
 
-function readerOf(connection: Connection, maxBytes: number): (bytes: Buffer) => void {
+/** @param relayed whether a gateway passes on what a client says: its empty messages are signs of the client's life */
+function readerOf(connection: Connection, maxBytes: number, relayed: boolean): (bytes: Buffer) => void {
   const reader = new MessageReader(maxBytes);
   let broken = false;
   return (bytes) => {
     if (broken) return;
     try {
-      for (const message of reader.read(bytes)) connection.receive(decode(message));
+      for (const message of reader.read(bytes)) {
+        if (relayed && message.length === 0) connection.alive();
+        else connection.receive(decode(message));
+      }
     } catch (thrown) {
       broken = true;
       const error = thrown as ParlorError;

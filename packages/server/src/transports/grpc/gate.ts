@@ -1,21 +1,31 @@
-import { constants, type Http2Server, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import { constants, type Http2Server, type Http2Session, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { Server } from "@grpc/grpc-js";
+import { Reason } from "@parlor/contract";
+import { unauthenticated } from "../../domain/refusals.ts";
 import { type Log, noLog } from "../../ports/log.ts";
 import { noSuchMethod, refusalOf, timedOut } from "../errors.ts";
 import { requestIdOf } from "../request-id.ts";
 import { compressionRefused, MessageReader } from "./messages.ts";
+import type { ServiceTrust } from "./service-trust.ts";
 import { refuse } from "./status.ts";
 
 export type StreamHandler = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
 
 /** Nobody who is not signed in has more to say than a user name, a password or a token. */
 const STRANGER_BYTES = 16 * 1024;
+/** Another service has the streams of all its clients on one connection. */
+const SERVICE_STREAMS = 1_000_000;
+const ofServices = new WeakSet<Http2Session>();
 
 export interface GateOptions {
   /** The methods that are served by whom; grpc-js serves those without a handler. */
   readonly paths: ReadonlyMap<string, StreamHandler | undefined>;
   /** Those with one request, which must be there in time. */
   readonly unary: ReadonlySet<string>;
+  /** Who is another service. */
+  readonly trust: ServiceTrust;
+  /** The methods that services alone may call; clients may call the others. */
+  readonly servicesOnly: ReadonlySet<string>;
   readonly maxBytes: number;
   /** How long a request may take to arrive, in milliseconds. */
   readonly requestMs: number;
@@ -46,17 +56,21 @@ function admit(
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
   grpcJs: readonly StreamHandler[],
-  { paths, unary, maxBytes, requestMs }: GateOptions,
+  { paths, unary, trust, servicesOnly, maxBytes, requestMs }: GateOptions,
 ): void {
   const requestId = requestIdOf(headers["x-request-id"]);
   const path = headers[":path"] ?? "";
   const own = paths.get(path);
+  const isService = trust.isProven(headers, stream.session);
+  if (isService && stream.session) welcomeService(stream.session);
   if (!/^application\/grpc(\+proto)?$/.test(headers["content-type"] ?? "")) refuseOtherContent(stream);
   else if (!paths.has(path)) refuse(stream, noSuchMethod("There is no such method."), requestId);
+  else if (!isService && (servicesOnly.has(path) || trust.isClaimed(headers))) refuse(stream, notAService(), requestId);
   else if ((headers["grpc-encoding"] ?? "identity") !== "identity") refuse(stream, compressionRefused(), requestId);
   else if (own !== undefined) own(stream, headers);
   else {
-    checkMessages(stream, headers.authorization === undefined ? Math.min(STRANGER_BYTES, maxBytes) : maxBytes, requestId);
+    const isStranger = headers.authorization === undefined && !isService;
+    checkMessages(stream, isStranger ? Math.min(STRANGER_BYTES, maxBytes) : maxBytes, requestId);
     if (unary.has(path)) watchArrival(stream, requestMs, requestId);
     for (const serve of grpcJs) serve(stream, headers);
   }
@@ -68,6 +82,16 @@ export function http2ServerOf(server: Server): Http2Server {
   if (http2 === undefined || http2.listenerCount("stream") === 0)
     throw new Error("this version of grpc-js keeps its HTTP/2 server elsewhere");
   return http2;
+}
+
+function notAService() {
+  return unauthenticated(Reason.NOT_A_SERVICE, "Only another service of this server may call like this.");
+}
+
+function welcomeService(session: Http2Session): void {
+  if (ofServices.has(session)) return;
+  ofServices.add(session);
+  session.settings({ maxConcurrentStreams: SERVICE_STREAMS });
 }
 
 function refuseOtherContent(stream: ServerHttp2Stream): void {

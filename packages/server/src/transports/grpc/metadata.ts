@@ -1,15 +1,28 @@
 import type { IncomingHttpHeaders } from "node:http2";
 import type { Call } from "../../domain/call.ts";
+import { readForwarded, serviceMetadata } from "../../domain/forwarded-call.ts";
 import type { ClientAddresses } from "../client-address.ts";
+import { malformed } from "../errors.ts";
 import { requestIdOf } from "../request-id.ts";
 
-/** What a call brings beside its message, wherever HTTP/2 headers come from. */
+/**
+ * What a call brings beside its message, wherever HTTP/2 headers come from. Whose call another service passes on stands in
+ * metadata that the gate lets through for services alone.
+ * @throws ParlorError MALFORMED when that metadata cannot be read
+ */
 export function callOf(headers: IncomingHttpHeaders, peer: string | undefined, addresses: ClientAddresses): Call {
-  return {
-    requestId: requestIdOf(headers["x-request-id"]),
-    protocol: "grpc",
-    address: addresses.of(peer, headers["x-forwarded-for"] as string | undefined),
-  };
+  const requestId = requestIdOf(headers["x-request-id"]);
+  const forwarded = headers[serviceMetadata.call];
+  if (forwarded !== undefined) return { requestId, ...forwardedCall(forwarded as string) };
+  return { requestId, protocol: "grpc", address: addresses.of(peer, headers["x-forwarded-for"] as string | undefined) };
+}
+
+function forwardedCall(base64: string): Omit<Call, "requestId"> {
+  try {
+    return readForwarded(Buffer.from(base64, "base64"));
+  } catch (cause) {
+    throw malformed(`The metadata ${serviceMetadata.call} cannot be read.`, cause);
+  }
 }
 
 /** A deadline as milliseconds from now (gRPC over HTTP/2, "Timeout"); undefined when there is none that can be read. */

@@ -11,12 +11,18 @@ import type { ClientAddresses } from "../client-address.ts";
 import { CONNECT_PATH, serveConnect } from "./connect.ts";
 import { http2ServerOf, putGate, type StreamHandler } from "./gate.ts";
 import { addReflection } from "./reflection.ts";
+import { type ServiceProofs, ServiceTrust } from "./service-trust.ts";
 import { definitionOf, implementationOf, pathOf } from "./unary.ts";
 
 export interface GrpcOptions {
   readonly api: Api;
-  readonly realtime: Realtime;
+  /** Left out where there are no streams. */
+  readonly realtime: Realtime | undefined;
   readonly addresses: ClientAddresses;
+  /** How other services prove who they are. */
+  readonly proofs: ServiceProofs;
+  /** Whether clients may call, or other services alone. */
+  readonly forClients: boolean;
   /** Largest message that is read. */
   readonly maxBytes: number;
   /** How long a unary request may take to arrive, in milliseconds. */
@@ -65,8 +71,10 @@ export function createGrpc(options: GrpcOptions): GrpcServer {
   const paths = new Map<string, StreamHandler | undefined>();
   const unary = new Set(unaryMethods.map(pathOf));
   for (const path of [...unary, ...helpers, ...healthMethods]) paths.set(path, undefined);
-  paths.set(CONNECT_PATH, (stream, headers) => serveConnect(stream, headers, options));
-  putGate(http2, { ...options, paths, unary });
+  const { realtime } = options;
+  if (realtime) paths.set(CONNECT_PATH, (stream, headers) => serveConnect(stream, headers, { ...options, realtime }));
+  const servicesOnly = new Set(options.forClients ? [] : [...unary, ...helpers, CONNECT_PATH]);
+  putGate(http2, { ...options, trust: new ServiceTrust(options.proofs), servicesOnly, paths, unary });
   return {
     inject(socket) {
       // Node takes HTTP/2 over TLS only when the handshake has agreed on it; here the first bytes may have told it instead.

@@ -1,6 +1,6 @@
 import { constants, type ServerHttp2Stream } from "node:http2";
 import { create } from "@bufbuild/protobuf";
-import { type Code, type Goodbye, Goodbye_Reason, ParlorError, type ServerFrame, ServerFrameSchema } from "@parlor/contract";
+import { Code, type Goodbye, Goodbye_Reason, ParlorError, type ServerFrame, ServerFrameSchema } from "@parlor/contract";
 import type { FrameFormat, Sink } from "../../realtime/sink.ts";
 import { endings } from "../goodbyes.ts";
 import { beat, encodeFrame, grpcFormat } from "./format.ts";
@@ -79,5 +79,23 @@ export class GrpcSink implements Sink {
 
   #release(): void {
     for (const resolve of this.#waiters.splice(0)) resolve();
+  }
+}
+
+/**
+ * The way to a client of a gateway. That the gateway is alive says nothing of its client: the gateway itself asks, at each
+ * heartbeat. Every ending has the status OK, since what is left of a stream that failed would not be read; the goodbye says why.
+ */
+export class RelaySink extends GrpcSink {
+  constructor(stream: ServerHttp2Stream, requestId: string) {
+    super(stream, requestId, () => undefined);
+  }
+
+  override beat(): void {
+    this.write(beat);
+  }
+
+  override finish(_code: Code, message: string): void {
+    super.finish(Code.OK, message);
   }
 }

@@ -7,11 +7,13 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import type { Call } from "../../domain/call.ts";
+import { serviceMetadata } from "../../domain/forwarded-call.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Api } from "../../services/api.ts";
 import { bearerOf } from "../bearer.ts";
 import type { ClientAddresses } from "../client-address.ts";
 import { malformed, refusalOf } from "../errors.ts";
+import { requestIdOf } from "../request-id.ts";
 import { callOf } from "./metadata.ts";
 import { errorBytes, shortened } from "./status.ts";
 
@@ -20,6 +22,8 @@ export interface UnaryDeps {
   readonly addresses: ClientAddresses;
   readonly log: Log;
 }
+
+type Incoming = ServerUnaryCall<Buffer, Buffer>;
 
 const same = (bytes: Buffer): Buffer => bytes;
 
@@ -49,31 +53,43 @@ function methodDefinition(method: DescMethod): ServiceDefinition[string] {
 
 function handlerOf(method: DescMethod, deps: UnaryDeps): handleUnaryCall<Buffer, Buffer> {
   return (call, callback) => {
-    const about = callOf(headersOf(call), call.getPeer().replace(/:\d+$/, ""), deps.addresses);
+    const requestId = requestIdOf(headersOf(call)["x-request-id"]);
     const trailers = new Metadata();
-    trailers.set("x-request-id", about.requestId);
-    answer(method, call, about, deps.api).then(
+    trailers.set("x-request-id", requestId);
+    answer(method, call, requestId, deps).then(
       (bytes) => callback(null, bytes, trailers),
       (thrown: unknown) => {
-        const error = refusalOf(thrown, about.requestId, deps.log);
-        trailers.set("parlor-error-bin", errorBytes(error, about.requestId));
+        const error = refusalOf(thrown, requestId, deps.log);
+        trailers.set("parlor-error-bin", errorBytes(error, requestId));
         callback({ code: error.code as number, details: shortened(error.message), metadata: trailers });
       },
     );
   };
 }
 
-async function answer(method: DescMethod, call: ServerUnaryCall<Buffer, Buffer>, about: Call, api: Api): Promise<Buffer> {
-  const caller = await api.authenticate(bearerOf(headersOf(call)["authorization"]), about);
+async function answer(method: DescMethod, call: Incoming, requestId: string, { api, addresses }: UnaryDeps): Promise<Buffer> {
+  const headers = headersOf(call);
+  const about = { ...callOf(headers, call.getPeer().replace(/:\d+$/, ""), addresses), requestId, ...deadlineOf(call) };
+  const caller = about.caller ?? (await api.authenticate(bearerOf(headers.authorization), about));
   const request = decode(method, call.request);
   const response = await api.call(method, request, caller === undefined ? about : { ...about, caller });
   const bytes = toBinary(method.output, response);
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-function headersOf(call: ServerUnaryCall<Buffer, Buffer>): Record<string, string | undefined> {
-  const first = (name: string): string | undefined => call.metadata.get(name)[0]?.toString();
-  return { authorization: first("authorization"), "x-request-id": first("x-request-id"), "x-forwarded-for": first("x-forwarded-for") };
+function deadlineOf(call: Incoming): Pick<Call, "deadline"> {
+  const deadline = Number(call.getDeadline());
+  return Number.isFinite(deadline) ? { deadline } : {};
+}
+
+/** The headers that count here, as HTTP/2 has them. */
+function headersOf({ metadata }: Incoming): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const name of ["authorization", "x-request-id", "x-forwarded-for", serviceMetadata.call]) {
+    const [value] = metadata.get(name);
+    if (value !== undefined) headers[name] = typeof value === "string" ? value : value.toString("base64");
+  }
+  return headers;
 }
 
 function decode(method: DescMethod, bytes: Buffer): Message {

@@ -8,6 +8,8 @@ import { refuse } from "./refusals.ts";
 export interface Operations {
   /** Whether calls can be answered now: the database answers, and the server is not going down. */
   ready(): Promise<boolean>;
+  /** Which of the services in other processes can be reached; left out where there are none. */
+  reachable?(): Promise<Readonly<Record<string, boolean>>>;
   /** The public keys that verify access tokens, as a JWK Set. */
   jwks(): object | Promise<object>;
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
@@ -19,11 +21,11 @@ export function addOperations(app: FastifyInstance, operations: Operations, log:
   const uncached = { "cache-control": "no-store" };
   app.get("/healthz", (_request, reply) => reply.headers(uncached).send({ status: "ok" }));
   app.get("/readyz", async (_request, reply) => {
-    const ready = await operations.ready();
+    const [ready, services] = await Promise.all([operations.ready(), operations.reachable?.()]);
     return reply
       .headers(uncached)
       .code(ready ? 200 : 503)
-      .send({ status: ready ? "ready" : "not ready" });
+      .send({ status: ready ? "ready" : "not ready", ...(services && { services }) });
   });
   app.get("/.well-known/jwks.json", async (_request, reply) =>
     reply.header("cache-control", "public, max-age=300").send(await operations.jwks()),

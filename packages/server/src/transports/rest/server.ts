@@ -19,6 +19,8 @@ export interface RestOptions {
   readonly origins: AllowedOrigins;
   readonly operations: Operations;
   readonly documents: Documents;
+  /** Whether the methods and the documents are served, or only what operators ask. */
+  readonly forClients: boolean;
   /** Largest body that is read. */
   readonly maxBytes: number;
   readonly log: Log;
@@ -41,9 +43,11 @@ export async function serveRest(http: Server, options: RestOptions): Promise<Fas
   addBodyParser(app);
   addRefusals(app, methodsOf, log);
   await addBrowserRules(app, options.origins);
-  addMethods(app, { api, addresses, maxBytes });
   addOperations(app, options.operations, log);
-  await addPages(app, options.documents);
+  if (options.forClients) {
+    addMethods(app, { api, addresses, maxBytes });
+    await addPages(app, options.documents);
+  }
   await app.ready();
   return app;
 }

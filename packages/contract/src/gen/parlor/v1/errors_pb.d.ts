@@ -330,6 +330,13 @@ export enum Error_Reason {
   REFRESH_TOKEN_REUSED = 25,
 
   /**
+   * Only another service of this server may call like this.
+   *
+   * @generated from enum value: NOT_A_SERVICE = 26;
+   */
+  NOT_A_SERVICE = 26,
+
+  /**
    * The caller's role does not allow it.
    *
    * @generated from enum value: ROLE_TOO_LOW = 40;
@@ -524,6 +531,13 @@ export enum Error_Reason {
    * @generated from enum value: TIMEOUT = 143;
    */
   TIMEOUT = 143,
+
+  /**
+   * A part of the server does not answer.
+   *
+   * @generated from enum value: SERVICE_UNAVAILABLE = 144;
+   */
+  SERVICE_UNAVAILABLE = 144,
 }
 
 /**

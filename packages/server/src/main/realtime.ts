@@ -1,0 +1,28 @@
+import { Hub } from "../realtime/hub.ts";
+import { updateUser } from "../store/users.ts";
+import type { Accounts } from "./accounts.ts";
+import { type Node, reportFaults } from "./node.ts";
+import type { Rooms } from "./rooms.ts";
+
+/** Who follows the rooms' logs. */
+export function openHub({ config, log, clock, metrics, store }: Node, { auth }: Accounts, { feeds, userHints, checkMs }: Rooms): Hub {
+  const reportFault = reportFaults(log);
+  const hub = new Hub({
+    ...config.realtime,
+    connectionsPerUser: config.limits.connectionsPerUser,
+    store,
+    feeds,
+    userHints,
+    checkMs,
+    metrics,
+    reportFault,
+    now: () => clock.now(),
+    stillValid: (ids) => auth.identities.stillValid(ids),
+    lastSeen: (userId, at) => void updateUser(store, userId, { last_seen_at: new Date(at) }).catch(reportFault),
+  });
+  auth.identities.onEnded(({ sessionIds, userId, reason }) => {
+    if (sessionIds) hub.endSessions(sessionIds, reason);
+    if (userId !== undefined) hub.endUser(userId, reason);
+  });
+  return hub;
+}

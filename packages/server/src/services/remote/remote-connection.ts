@@ -1,0 +1,171 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import type { ClientDuplexStream } from "@grpc/grpc-js";
+import {
+  type ClientFrame,
+  ClientFrameSchema,
+  type Goodbye,
+  Goodbye_Reason,
+  type ParlorError,
+  type ServerFrame,
+  ServerFrameSchema,
+} from "@parlor/contract";
+import type { RoomEvent } from "../../domain/room-event.ts";
+import type { Connection } from "../../realtime/connection.ts";
+import { goodbye } from "../../realtime/goodbyes.ts";
+import type { FrameFormat, Sink } from "../../realtime/sink.ts";
+import { RoomPositions } from "./room-positions.ts";
+import { type SharedFrames, SharedRun } from "./shared-frames.ts";
+
+export type RelayStream = ClientDuplexStream<Buffer, Buffer>;
+
+/** What may wait at the gateway for a reader before it asks the realtime service for no more: there, slowness is dealt with. */
+const queuedBytes = 128 * 1024;
+/** What a client may have said that the realtime service has not taken yet. */
+const inboundBytes = 1024 * 1024;
+const SIGN_OF_LIFE = Buffer.alloc(0);
+
+export interface RemoteConnectionOptions {
+  readonly frames: SharedFrames;
+  /** The stream ended without a goodbye: the goodbye that the client gets instead. */
+  readonly lost: () => Goodbye;
+  readonly ended: (connection: RemoteConnection) => void;
+}
+
+/** A client's connection whose other end is in the realtime service: passes frames both ways. */
+export class RemoteConnection implements Connection {
+  readonly #sink: Sink;
+  readonly #stream: RelayStream;
+  readonly #options: RemoteConnectionOptions;
+  readonly #positions = new RoomPositions();
+  #welcomed = false;
+  #ended = false;
+  /** What the reader has to take before the next frame is read. */
+  #waiting = false;
+  #inbound = 0;
+
+  constructor(sink: Sink, stream: RelayStream, options: RemoteConnectionOptions) {
+    this.#sink = sink;
+    this.#stream = stream;
+    this.#options = options;
+    stream.on("data", (message: Buffer) => this.#take(message));
+    stream.on("error", () => undefined);
+    stream.on("status", () => this.#lost());
+  }
+
+  // What the transport does.
+
+  receive(frame: ClientFrame): void {
+    const bytes = toBinary(ClientFrameSchema, frame);
+    this.#positions.said(frame);
+    this.#send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  }
+
+  reject(reason: Goodbye_Reason, error: ParlorError): void {
+    this.end(goodbye(reason, { error }));
+  }
+
+  refuse(id: number, error: ParlorError): void {
+    this.alive();
+    const replies = [{ id, result: { case: "error" as const, value: error.toWire() } }];
+    if (!this.#welcomed) this.reject(Goodbye_Reason.BAD_FRAME, error);
+    else if (!this.#ended) this.#sink.write(this.#sink.encode(create(ServerFrameSchema, { replies })));
+  }
+
+  alive(): void {
+    this.#send(SIGN_OF_LIFE);
+  }
+
+  closed(): void {
+    if (this.#finish()) this.#stream.cancel();
+  }
+
+  position(roomId: string): number | undefined {
+    return this.#positions.of(roomId);
+  }
+
+  rooms(): Iterable<string> {
+    return this.#positions.rooms();
+  }
+
+  // What the gateway does.
+
+  end(goodbye: Goodbye): void {
+    if (!this.#finish()) return;
+    this.#sink.end(goodbye);
+    this.#stream.cancel();
+  }
+
+  #send(bytes: Buffer): void {
+    if (this.#ended) return;
+    this.#inbound += bytes.length;
+    const written = (): void => {
+      this.#inbound -= bytes.length;
+    };
+    if (this.#inbound > inboundBytes) this.end(goodbye(Goodbye_Reason.RATE_LIMITED));
+    else this.#stream.write(bytes, written);
+  }
+
+  #take(message: Buffer): void {
+    if (this.#ended) return;
+    const frame = message.length === 0 ? undefined : this.#options.frames.read(message);
+    if (frame === undefined) this.#sink.beat();
+    else if (frame instanceof SharedRun) this.#pass(frame);
+    else this.#show(frame);
+    if (this.#sink.queuedBytes > queuedBytes) void this.#hold(this.#sink.drained());
+  }
+
+  /** A run of events, to a reader that may not have asked for such, or may have to acknowledge others first. */
+  #pass(run: SharedRun): void {
+    const { events } = run;
+    const [first] = events;
+    if (!first) return;
+    const { window } = this.#sink;
+    const format = this.#sink.formatFor(first);
+    this.#positions.passed(events);
+    if (!format) return;
+    if (first.seq === 0 || !window || window.sizeFor(first) >= events.length) this.#sink.write(run.bytes(format), events);
+    else void this.#hold(this.#passPaced(format, events));
+  }
+
+  async #passPaced(format: FrameFormat, events: readonly RoomEvent[]): Promise<void> {
+    const { window } = this.#sink;
+    for (let rest = events; rest[0] && !this.#ended; ) {
+      const piece = rest.slice(0, window?.sizeFor(rest[0]));
+      if (piece.length > 0) this.#sink.write(format.events(piece), piece);
+      rest = rest.slice(piece.length);
+      if (rest[0]) await window?.opened(rest[0]);
+    }
+  }
+
+  #show(frame: ServerFrame): void {
+    if (frame.goodbye) {
+      this.end(frame.goodbye);
+      return;
+    }
+    if (frame.welcome) this.#positions.welcomed(frame.welcome);
+    this.#welcomed ||= frame.welcome !== undefined;
+    this.#sink.write(this.#sink.encode(frame));
+  }
+
+  /** Lets the frames wait at the realtime service, until this reader has taken what is here. */
+  async #hold(taken: Promise<void>): Promise<void> {
+    if (this.#waiting) return;
+    this.#waiting = true;
+    this.#stream.pause();
+    await taken;
+    this.#waiting = false;
+    this.#stream.resume();
+  }
+
+  /** Whoever reads slowly is cut off by the realtime service, whose goodbye could not come through. */
+  #lost(): void {
+    this.end(this.#waiting ? goodbye(Goodbye_Reason.SLOW_CONSUMER) : this.#options.lost());
+  }
+
+  #finish(): boolean {
+    if (this.#ended) return false;
+    this.#ended = true;
+    this.#options.ended(this);
+    return true;
+  }
+}

@@ -1,0 +1,156 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { type DescMethod, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
+import {
+  type ChannelCredentials,
+  Client,
+  type ClientDuplexStream,
+  type ClientOptions,
+  connectivityState,
+  credentials,
+  Metadata,
+  type MethodDefinition,
+  type ServiceError,
+} from "@grpc/grpc-js";
+import { accessOf, RealtimeService } from "@parlor/contract";
+import { service as health } from "grpc-health-check";
+import type { Call } from "../../domain/call.ts";
+import { forwardedBytes, serviceMetadata } from "../../domain/forwarded-call.ts";
+import type { ServiceName } from "../../domain/service-names.ts";
+import type { Origin } from "../../realtime/connection.ts";
+import { failureOf, isKeyed, isLost, late, unreachable } from "./failures.ts";
+
+/** What a service in another process is reached with. */
+export interface ChannelOptions {
+  readonly name: ServiceName;
+  /** Such as http://rooms:8080. A name that stands for several addresses is several processes, which take turns. */
+  readonly url: string;
+  /** The secret that services share; left out where certificates prove who this process is. */
+  readonly token?: string | undefined;
+  /** For https: the authority of the services' certificates (the system's when left out), and this process's own. PEM. */
+  readonly tls?: { readonly ca?: Buffer; readonly key?: Buffer; readonly cert?: Buffer } | undefined;
+}
+
+/** How long a call waits for an answer where the client did not say (milliseconds). */
+const longestMs = 30_000;
+/** How long it waits for a connection, such as to a service that is being restarted. */
+const connectMs = 1500;
+/** Pauses before a call is repeated. */
+const pausesMs = [50, 200, 500];
+
+const grpcOptions: ClientOptions = {
+  "grpc.max_receive_message_length": -1,
+  "grpc.max_send_message_length": -1,
+  "grpc.initial_reconnect_backoff_ms": 100,
+  "grpc.min_reconnect_backoff_ms": 100,
+  "grpc.max_reconnect_backoff_ms": 2000,
+  "grpc.keepalive_time_ms": 10_000,
+  "grpc.keepalive_timeout_ms": 5000,
+  "grpc.service_config_disable_resolution": 1,
+  "grpc.service_config": JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
+  "grpc.use_local_subchannel_pool": 1,
+  "grpc.enable_channelz": 0,
+};
+
+const same = (bytes: Buffer): Buffer => bytes;
+const pathOf = (method: DescMethod): string => `/${method.parent.typeName}/${method.name}`;
+
+/** The way to a service in another process. It connects by itself, and again whenever the connection is lost. */
+export class ServiceChannel {
+  readonly name: ServiceName;
+  readonly #token: string | undefined;
+  readonly #calls: Client;
+  /** On connections of their own, so that calls do not wait behind what many readers are sent. */
+  readonly #streams: Client;
+
+  constructor({ name, url, token, tls = {} }: ChannelOptions) {
+    const { protocol, hostname, port } = new URL(url);
+    const secure = protocol === "https:";
+    const target = `dns:${hostname}:${port || (secure ? 443 : 80)}`;
+    const credential = secure ? secured(tls) : credentials.createInsecure();
+    this.name = name;
+    this.#token = token;
+    this.#calls = new Client(target, credential, grpcOptions);
+    this.#streams = new Client(target, credential, { ...grpcOptions, "grpc.enable_retries": 0 });
+  }
+
+  /**
+   * Calls a method for somebody, and again after a lost connection where that changes nothing more.
+   * @throws ParlorError the service's own; UNAVAILABLE when it cannot be reached; DEADLINE_EXCEEDED
+   */
+  async call(method: DescMethod, request: Message, call: Call): Promise<Message> {
+    const bytes = toBuffer(toBinary(method.input, request));
+    const repeatable = accessOf(method).idempotent || isKeyed(request);
+    const deadline = Math.min(call.deadline ?? Infinity, Date.now() + longestMs);
+    for (let tried = 0; ; tried++) {
+      await this.#connected(deadline);
+      try {
+        return fromBinary(method.output, await this.#ask(pathOf(method), bytes, this.#metadata(call), deadline));
+      } catch (thrown) {
+        const error = thrown as ServiceError;
+        const pauseMs = repeatable && isLost(error) ? pausesMs[tried] : undefined;
+        if (pauseMs === undefined || Date.now() + pauseMs >= deadline) throw failureOf(this.name, error);
+        await delay(pauseMs * (0.5 + Math.random()));
+      }
+    }
+  }
+
+  /** Opens a RealtimeService.Connect for a client. */
+  connect(origin: Origin): ClientDuplexStream<Buffer, Buffer> {
+    const metadata = this.#metadata(origin);
+    if (origin.token !== undefined) metadata.set("authorization", `Bearer ${origin.token}`);
+    return this.#streams.makeBidiStreamRequest(pathOf(RealtimeService.method.connect), same, same, metadata);
+  }
+
+  /** Whether the service is there and takes calls, asked now. */
+  reachable(): Promise<boolean> {
+    const { path, requestSerialize, responseDeserialize } = health["Check"] as MethodDefinition<object, { readonly status: string }>;
+    const options = { deadline: Date.now() + connectMs };
+    return new Promise((resolve) => {
+      this.#calls.makeUnaryRequest(path, requestSerialize, responseDeserialize, { service: "" }, options, (error, answer) =>
+        resolve(!error && answer?.status === "SERVING"),
+      );
+    });
+  }
+
+  close(): void {
+    this.#calls.close();
+    this.#streams.close();
+  }
+
+  /** A call is not sent before there is somebody to send it to, so that one that was never sent is known as such. */
+  #connected(deadline: number): Promise<void> {
+    if (this.#calls.getChannel().getConnectivityState(true) === connectivityState.READY) return Promise.resolve();
+    const patience = Date.now() + connectMs;
+    return new Promise((resolve, reject) => {
+      this.#calls.waitForReady(Math.min(deadline, patience), (error) => {
+        if (error) reject(deadline < patience ? late(error) : unreachable(this.name));
+        else resolve();
+      });
+    });
+  }
+
+  #ask(path: string, bytes: Buffer, metadata: Metadata, deadline: number): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      this.#calls.makeUnaryRequest(path, same, same, bytes, metadata, { deadline }, (error, answer) => {
+        if (error) reject(error);
+        else resolve(answer as Buffer);
+      });
+    });
+  }
+
+  #metadata(call: Pick<Call, "requestId" | "protocol" | "address" | "caller">): Metadata {
+    const metadata = new Metadata();
+    if (this.#token !== undefined) metadata.set(serviceMetadata.token, this.#token);
+    metadata.set(serviceMetadata.call, forwardedBytes(call));
+    metadata.set("x-request-id", call.requestId);
+    return metadata;
+  }
+}
+
+function secured({ ca, key, cert }: NonNullable<ChannelOptions["tls"]>): ChannelCredentials {
+  return key && cert ? credentials.createSsl(ca ?? null, key, cert) : credentials.createSsl(ca ?? null);
+}
+
+function toBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

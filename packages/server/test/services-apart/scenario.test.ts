@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { after, before, describe, test } from "node:test";
+import { scenario } from "../scenario/scenario.ts";
+import { type Engine, engines } from "../support/databases.ts";
+import { driversOf } from "../support/drivers/index.ts";
+import { type Running, running } from "../support/running.ts";
+import { servicesApart, whyNotApart } from "../support/services-apart.ts";
+import { firstDifference } from "../support/transcript.ts";
+
+describe("Services apart give the same results as one process", { skip: whyNotApart ?? false }, () => {
+  let apart: Running;
+  let expected: readonly string[];
+  before(async () => {
+    apart = await servicesApart();
+    await using whole = await running(engines[0] as Engine);
+    const [driver] = driversOf(whole);
+    assert.ok(driver);
+    expected = await scenario(driver, `x${randomBytes(4).toString("hex")}`);
+  });
+  after(() => apart[Symbol.asyncDispose]());
+
+  for (const way of [0, 1, 2]) {
+    test(["gRPC", "REST + WebSocket JSON", "REST + WebSocket protobuf"][way] as string, { timeout: 60_000 }, async () => {
+      const driver = driversOf(apart)[way];
+      assert.ok(driver);
+      const noted = await scenario(driver, `x${randomBytes(4).toString("hex")}`);
+      assert.deepEqual(firstDifference(noted, expected), undefined);
+      assert.deepEqual(apart.faults, []);
+    });
+  }
+});
