@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { type Event, EventSchema, ParlorError, Room_Visibility, RoomExited_Cause } from "@parlor/contract";
+import { type Event, EventSchema, Goodbye_Reason, ParlorError, Room_Visibility, RoomExited_Cause } from "@parlor/contract";
 import type { Kysely } from "kysely";
 import type { RoomEvent } from "../domain/room-event.ts";
 import type { RoomFeed } from "../log/room-feed.ts";
@@ -134,7 +134,9 @@ export class Memberships {
     } catch (error) {
       this.#entering.delete(key);
       // A room that was deleted meanwhile.
-      if (!(error instanceof ParlorError)) this.#reportFault(error);
+      if (error instanceof ParlorError) return;
+      this.#reportFault(error);
+      connection.end(Goodbye_Reason.INTERNAL);
     }
   }
 
@@ -143,6 +145,8 @@ export class Memberships {
     const { caller } = connection;
     if (!caller || connection.state === "ended") return undefined;
     const follower = await this.#channels.follow(connection, roomId);
+    // The word of an entry may have been faster than that of what came before it.
+    await follower.channel.feed.reaches(seq - 1);
     const row = await findMyRoom(this.#store, caller.userId, roomId);
     const people = await membersOfRooms(this.#store, row?.visibility === Room_Visibility.DIRECT ? [roomId] : []);
     if (follower.gone) return undefined;
