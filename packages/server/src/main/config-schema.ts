@@ -69,7 +69,8 @@ const tls = section("TLS", {
   keyFile: optionalText("PARLOR_TLS_KEY_FILE", "A file with the certificate's private key, in PEM, without a passphrase."),
   clientCaFile: optionalText(
     "PARLOR_TLS_CLIENT_CA_FILE",
-    "A file with the authorities of client certificates, in PEM. Clients are then asked for a certificate, and may come without one.",
+    "A file with the authorities of client certificates, in PEM. Clients are then asked for a certificate, and may come without one. " +
+      "Where services are apart and have no `PARLOR_SERVICE_TOKEN`, whoever has such a certificate is one of them.",
   ),
 });
 
@@ -102,6 +103,10 @@ const services = section("Services apart", {
   realtime: url("realtime", "PARLOR_REALTIME_URL"),
   token: longSecret("PARLOR_SERVICE_TOKEN", 32, "The secret by which services know each other, the same in all of them."),
   tokenFile: optionalText("PARLOR_SERVICE_TOKEN_FILE", "A file with that secret, instead of `PARLOR_SERVICE_TOKEN`."),
+  caFile: optionalText(
+    "PARLOR_SERVICE_CA_FILE",
+    "A file with the authorities of the certificates of services at https URLs, in PEM; the system's when left out.",
+  ),
 });
 
 const auth = section("Signing in", {

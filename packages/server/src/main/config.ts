@@ -94,7 +94,7 @@ export function readSettings(env: Environment): Settings {
   });
   problems.push(...databaseProblems(env), ...tlsProblems(env), ...unknownVariables(env));
   const settings = Object.fromEntries(sections) as Settings;
-  if (problems.length === 0) problems.push(...servicesProblems(settings.services));
+  if (problems.length === 0) problems.push(...servicesProblems(settings.services, settings));
   if (problems.length > 0) throw new ConfigError(problems);
   return settings;
 }

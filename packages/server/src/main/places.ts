@@ -6,8 +6,10 @@ import type { ServiceName } from "../domain/service-names.ts";
 import type { Hosted } from "../services/dispatcher.ts";
 import { type Answered, remote } from "../services/remote/remote-service.ts";
 import { type ChannelOptions, ServiceChannel } from "../services/remote/service-channel.ts";
+import type { ServiceProofs } from "../transports/grpc/service-trust.ts";
+import type { TlsIdentity } from "../transports/secure-door.ts";
 import { type Config, ConfigError } from "./config.ts";
-import { type RemoteName, servicesNeededBy } from "./services-config.ts";
+import { isWhole, needsStore, type RemoteName, servicesNeededBy } from "./services-config.ts";
 
 /** What is called at each place. */
 const contractOf: { readonly [N in RemoteName]: DescService } = {
@@ -19,19 +21,27 @@ const contractOf: { readonly [N in RemoteName]: DescService } = {
 };
 
 export class Places {
-  /** The secret by which services know each other; undefined where all of them are here. */
-  readonly token: string | undefined;
+  /** How other services prove to this process who they are. */
+  readonly proofs: ServiceProofs;
+  /** Whether anything here works with the Store. */
+  readonly needStore: boolean;
   readonly #here: ReadonlySet<ServiceName>;
   readonly #elsewhere: ReadonlyMap<RemoteName, ChannelOptions>;
   readonly #channels: ReadonlyMap<RemoteName, ServiceChannel>;
 
-  /** @throws ConfigError when the file of the secret cannot be used */
-  constructor({ services }: Config) {
+  /**
+   * @param identity this process's certificate, which it shows to services at https URLs
+   * @throws ConfigError when a file cannot be used
+   */
+  constructor({ services }: Config, identity: TlsIdentity | undefined) {
     const token = services.tokenFile === undefined ? services.token : readToken(services.tokenFile);
     const needed = servicesNeededBy(services.hosted);
-    this.token = token;
+    const ca = services.caFile === undefined ? undefined : readFileOf("PARLOR_SERVICE_CA_FILE", services.caFile);
+    const tls = { ...(ca && { ca }), ...(identity && { key: identity.key, cert: identity.cert }) };
+    this.proofs = { token, certificates: token === undefined && !isWhole(services.hosted) && identity?.clientCa !== undefined };
+    this.needStore = needsStore(services.hosted);
     this.#here = new Set(services.hosted);
-    this.#elsewhere = new Map(needed.map((name) => [name, { name, url: services[name] as string, token }]));
+    this.#elsewhere = new Map(needed.map((name) => [name, { name, url: services[name] as string, token, tls }]));
     this.#channels = new Map([...this.#elsewhere].map(([name, options]) => [name, new ServiceChannel(options)]));
   }
 
@@ -51,11 +61,6 @@ export class Places {
     return { ...options, channel };
   }
 
-  /** Whether anything here works with the Store: all but a gateway by itself. */
-  get needStore(): boolean {
-    return [...this.#here].some((name) => name !== "gateway");
-  }
-
   get areAllHere(): boolean {
     return this.#channels.size === 0;
   }
@@ -71,12 +76,15 @@ export class Places {
 }
 
 function readToken(file: string): string {
-  let token = "";
-  try {
-    token = readFileSync(file, "utf8").trim();
-  } catch (cause) {
-    throw new ConfigError([`PARLOR_SERVICE_TOKEN_FILE cannot be read: ${(cause as NodeJS.ErrnoException).code}.`]);
-  }
+  const token = readFileOf("PARLOR_SERVICE_TOKEN_FILE", file).toString("utf8").trim();
   if (!/^[!-~]{32,}$/.test(token)) throw new ConfigError(["PARLOR_SERVICE_TOKEN_FILE must hold at least 32 bytes of printable ASCII."]);
   return token;
+}
+
+function readFileOf(variable: string, file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    throw new ConfigError([`${variable} cannot be read: ${(cause as NodeJS.ErrnoException).code}.`]);
+  }
 }

@@ -40,7 +40,7 @@ export interface RunningServer {
 /** Starts a server. @throws ConfigError, DatabaseError, SchemaError, SigningKeyError, Error when the port is taken */
 export async function startServer(config: Config, options: StartOptions = {}): Promise<RunningServer> {
   const tls = openTlsFiles(config.tls);
-  const places = new Places(config);
+  const places = new Places(config, tls?.identity);
   const base = openBase(config, options);
   let node: Node | undefined;
   try {
@@ -84,7 +84,7 @@ async function serve(base: Base, places: Places, here: Here | undefined, tls: Tl
     operations: operationsOf(base, places, here),
     documents: { openapi: contractFile("openapi.json"), asyncapi: contractFile("asyncapi.json") },
     tls: tls?.identity,
-    proofs: { token: places.token, certificates: config.tls.clientCaFile !== undefined },
+    proofs: places.proofs,
     forClients: places.has("gateway"),
     log,
   });
