@@ -51,7 +51,7 @@ module.exports = {
       comment: "Only engines know their drivers.",
       severity: "error",
       from: { path: `${server}`, pathNot: `${server}engines/` },
-      to: { path: "node_modules/(pg|@electric-sql/pglite)/" },
+      to: { path: "node_modules/(pg|@electric-sql/pglite|@redis/client)/" },
     },
     {
       name: "contract-alone",

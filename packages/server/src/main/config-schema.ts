@@ -10,6 +10,7 @@ import {
   onOff,
   optionalInteger,
   optionalPostgresUrl,
+  optionalRedisUrl,
   optionalText,
   optionalWebUrl,
   origins,
@@ -18,6 +19,7 @@ import {
   several,
   size,
   text,
+  word,
 } from "./settings.ts";
 
 const server = section("Server", {
@@ -106,6 +108,19 @@ const services = section("Services apart", {
   caFile: optionalText(
     "PARLOR_SERVICE_CA_FILE",
     "A file with the authorities of the certificates of services at https URLs, in PEM; the system's when left out.",
+  ),
+});
+
+const redis = section("Several nodes", {
+  url: optionalRedisUrl(
+    "REDIS_URL",
+    "The Redis (7 or newer) by which nodes on one PostgreSQL database hear of each other: `redis://user:password@host:6379`, " +
+      "`redis+sentinel://host:26379,host:26379/master` or `redis+cluster://host:6379,host:6379`; with `rediss` instead of `redis` by TLS.",
+  ),
+  prefix: word(
+    "PARLOR_REDIS_PREFIX",
+    "parlor",
+    "What the names of channels in Redis begin with. Servers with different databases that share a Redis need different ones.",
   ),
 });
 
@@ -224,7 +239,7 @@ const log = section("Log", {
   ),
 });
 
-export const schema = { server, tls, database, services, auth, limits, realtime, log } as const;
+export const schema = { server, tls, database, redis, services, auth, limits, realtime, log } as const;
 
 /** Variables of the command line's client commands; the server does not read them. */
 export const clientVariables: readonly string[] = ["PARLOR_URL", "PARLOR_TOKEN"];

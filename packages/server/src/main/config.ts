@@ -41,12 +41,17 @@ function shown(setting: Setting<unknown>, text: string): string {
   return setting.secret ? "what it is now" : JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}...` : text);
 }
 
+function problemOf(setting: Setting<unknown>, text: string): string {
+  const detail = setting.problem === undefined ? "" : `: ${setting.problem(text)}`;
+  return `${setting.variable} must be ${setting.accepts}, not ${shown(setting, text)}${detail}.`;
+}
+
 /** The value of one setting; a variable that is empty counts as left out. */
 function read(setting: Setting<unknown>, env: Environment, problems: string[]): unknown {
   const text = env[setting.variable]?.trim() ?? "";
   if (text === "") return setting.fallback;
   const value = setting.parse(text);
-  if (value === undefined) problems.push(`${setting.variable} must be ${setting.accepts}, not ${shown(setting, text)}.`);
+  if (value === undefined) problems.push(problemOf(setting, text));
   return value;
 }
 
@@ -82,6 +87,13 @@ function tlsProblems(env: Environment): string[] {
   return ca !== "" && cert === "" ? ["PARLOR_TLS_CLIENT_CA_FILE needs PARLOR_TLS_CERT_FILE and PARLOR_TLS_KEY_FILE."] : [];
 }
 
+/** A bus that others share is of no use to a database that nobody else can open. */
+function redisProblems({ redis, database, services }: Settings): string[] {
+  const withoutStore = services.hosted.every((service) => service === "gateway");
+  if (redis.url === undefined || database.url !== undefined || database.host !== undefined || withoutStore) return [];
+  return ["REDIS_URL needs DATABASE_URL or DB_HOST: it is for nodes that share a PostgreSQL database, and the embedded one has one node."];
+}
+
 /**
  * The settings that an environment gives, with defaults for the rest.
  * @throws ConfigError that names every variable that is wrong
@@ -94,7 +106,7 @@ export function readSettings(env: Environment): Settings {
   });
   problems.push(...databaseProblems(env), ...tlsProblems(env), ...unknownVariables(env));
   const settings = Object.fromEntries(sections) as Settings;
-  if (problems.length === 0) problems.push(...servicesProblems(settings.services, settings));
+  if (problems.length === 0) problems.push(...servicesProblems(settings.services, settings), ...redisProblems(settings));
   if (problems.length > 0) throw new ConfigError(problems);
   return settings;
 }

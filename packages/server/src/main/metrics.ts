@@ -1,6 +1,6 @@
 import { Code } from "@parlor/contract";
 import { Counter, collectDefaultMetrics, Gauge as GaugeMetric, Histogram, Registry } from "prom-client";
-import type { Gauge, Metrics } from "../ports/metrics.ts";
+import type { Gauge, Metrics, Total } from "../ports/metrics.ts";
 import { version } from "./version.ts";
 
 /** Metrics as Prometheus reads them. */
@@ -22,10 +22,18 @@ const gaugeHelp: Readonly<Record<Gauge, string>> = {
   database_sessions_used: "Sessions with PostgreSQL that are doing something.",
   database_sessions_waiting: "Calls that wait for a session with PostgreSQL.",
   tls_certificate_expiry_timestamp_seconds: "When the TLS certificate ends, in seconds since 1970.",
+  bus_connected: "Whether this node and the others hear of each other at once: 1, or 0 while Redis is out of reach.",
 };
 
-/** Every gauge there can be; a node shows those that it has. */
-export const gaugeNames = Object.keys(gaugeHelp) as readonly Gauge[];
+const totalHelp: Readonly<Record<Total, string>> = {
+  bus_published_total: "Hints for other nodes that were handed to Redis.",
+  bus_dropped_total: "Hints for other nodes that did not get there.",
+  bus_received_total: "Hints of other nodes.",
+  bus_gaps_total: "Times that hints of other nodes may have been lost, so that the database was asked.",
+};
+
+/** Every number of its own there can be; a node shows those that it has. */
+export const watchable = [...Object.keys(gaugeHelp), ...Object.keys(totalHelp)] as ReadonlyArray<Gauge | Total>;
 
 /** What a map holds under a key, made when it is not there yet. */
 function remembered<K, V>(known: Map<K, V>, key: K, make: () => V): V {
@@ -125,21 +133,38 @@ function roomMeters(registers: Registry[]): Pick<Metrics, "delivered" | "committ
   };
 }
 
-function gauges(registers: Registry[]): Metrics["watch"] {
-  const sources = new Map<Gauge, () => number>();
-  const show = (name: Gauge): void => {
-    new GaugeMetric({
-      name: `parlor_${name}`,
-      help: gaugeHelp[name],
-      registers,
-      collect() {
-        this.set(sources.get(name)?.() ?? 0);
-      },
-    });
-  };
-  return (gauge, read) => {
-    if (!sources.has(gauge)) show(gauge);
-    sources.set(gauge, read);
+function showGauge(name: Gauge, read: () => number, registers: Registry[]): void {
+  new GaugeMetric({
+    name: `parlor_${name}`,
+    help: gaugeHelp[name],
+    registers,
+    collect() {
+      this.set(read());
+    },
+  });
+}
+
+function showTotal(name: Total, read: () => number, registers: Registry[]): void {
+  new Counter({
+    name: `parlor_${name}`,
+    help: totalHelp[name],
+    registers,
+    collect() {
+      this.reset();
+      this.inc(read());
+    },
+  });
+}
+
+function watched(registers: Registry[]): Metrics["watch"] {
+  const sources = new Map<Gauge | Total, () => number>();
+  return (name, read) => {
+    const known = sources.has(name);
+    sources.set(name, read);
+    if (known) return;
+    const now = (): number => sources.get(name)?.() ?? 0;
+    if (name in totalHelp) showTotal(name as Total, now, registers);
+    else showGauge(name as Gauge, now, registers);
   };
 }
 
@@ -160,7 +185,7 @@ export function createMetrics(): PrometheusMetrics {
     ...connectionMeters([registry]),
     resumed: resumeMeter([registry]),
     ...roomMeters([registry]),
-    watch: gauges([registry]),
+    watch: watched([registry]),
     contentType: registry.contentType,
     render: () => registry.metrics(),
   };

@@ -1,5 +1,4 @@
 import type { Kysely } from "kysely";
-import { MemoryBusHub } from "../engines/bus-memory.ts";
 import type { Bus } from "../ports/bus.ts";
 import { type Clock, systemClock } from "../ports/clock.ts";
 import type { Database, Pooled } from "../ports/database.ts";
@@ -9,6 +8,8 @@ import { durabilityWarnings } from "../store/durability.ts";
 import { storeOver } from "../store/kysely.ts";
 import { migrate } from "../store/migrator.ts";
 import type { Schema } from "../store/schema.ts";
+import { openBus } from "./bus.ts";
+import { watchBus } from "./bus-metrics.ts";
 import type { Config } from "./config.ts";
 import { openDatabase } from "./database.ts";
 import { createMetrics, type PrometheusMetrics } from "./metrics.ts";
@@ -38,8 +39,11 @@ export interface Node extends Base {
 }
 
 /** Opens what every process stands on. */
-export function openBase(config: Config, { log = noLog, clock = systemClock, bus }: StartOptions): Base {
-  return { config, log, clock, metrics: createMetrics(), bus: bus ?? new MemoryBusHub().join() };
+export async function openBase(config: Config, { log = noLog, clock = systemClock, ...given }: StartOptions): Promise<Base> {
+  const metrics = createMetrics();
+  const bus = given.bus ?? (await openBus(config, log));
+  watchBus(bus, metrics);
+  return { config, log, clock, metrics, bus };
 }
 
 /** Opens the database, with a schema that is up to date. @throws DatabaseError, SchemaError */

@@ -1,4 +1,3 @@
-import { MemoryBusHub } from "../engines/bus-memory.ts";
 import { systemClock } from "../ports/clock.ts";
 import { noLog } from "../ports/log.ts";
 import { storeOver } from "../store/kysely.ts";
@@ -6,6 +5,7 @@ import { migrate } from "../store/migrator.ts";
 import { openAccounts } from "./accounts.ts";
 import type { Admin } from "./admin.ts";
 import { adminOf } from "./admin-of.ts";
+import { openBus } from "./bus.ts";
 import type { Config } from "./config.ts";
 import { openDatabase } from "./database.ts";
 import { securityLog } from "./security-log.ts";
@@ -21,9 +21,11 @@ export async function openAdmin(config: Config): Promise<DirectAdmin> {
   try {
     const store = storeOver(database);
     await migrate(store);
-    const accounts = await openAccounts(config, store, new MemoryBusHub().join(), systemClock, securityLog(noLog));
+    const bus = await openBus(config, noLog);
+    const accounts = await openAccounts(config, store, bus, systemClock, securityLog(noLog));
     const close = async (): Promise<void> => {
       accounts.auth.identities.close();
+      await bus.close();
       await database.close();
     };
     return { admin: adminOf(accounts), close };

@@ -1,3 +1,4 @@
+import { busState } from "../ports/bus.ts";
 import { remoteJwks } from "../services/remote/remote-jwks.ts";
 import type { Operations } from "../transports/rest/operations.ts";
 import type { Accounts } from "./accounts.ts";
@@ -6,7 +7,7 @@ import type { Places } from "./places.ts";
 
 /** What operators ask for: health, metrics, public keys. */
 export function operationsOf(
-  { config, metrics }: Base,
+  { config, bus, metrics }: Base,
   places: Places,
   here: { readonly node: Node; readonly accounts: Accounts } | undefined,
 ): Operations {
@@ -16,6 +17,7 @@ export function operationsOf(
   return {
     ...standing,
     ...(!places.areAllHere && { reachable: () => places.reachable() }),
+    busConnected: () => busState(bus)?.connected,
     metrics: async () => ({ contentType: metrics.contentType, text: await metrics.render() }),
     metricsFor: config.server.metrics,
   };

@@ -41,7 +41,7 @@ export interface RunningServer {
 export async function startServer(config: Config, options: StartOptions = {}): Promise<RunningServer> {
   const tls = openTlsFiles(config.tls);
   const places = new Places(config, tls?.identity);
-  const base = openBase(config, options);
+  const base = await openBase(config, options);
   let node: Node | undefined;
   try {
     node = places.needStore ? await openNode(base, options) : undefined;

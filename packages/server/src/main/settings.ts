@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { parseRedisUrl } from "../engines/redis-url.ts";
 
 /** One setting: the environment variable that sets it, what it accepts, and what it means. */
 export interface Setting<T> {
@@ -14,6 +15,8 @@ export interface Setting<T> {
   readonly doc: string;
   /** The value that a text stands for, or undefined when it is not acceptable. */
   parse(text: string): NonNullable<T> | undefined;
+  /** What is wrong with a text that is not acceptable, where more can be said; it never repeats a secret. */
+  problem?(text: string): string;
 }
 
 /** Settings that belong together. */
@@ -148,6 +151,34 @@ export function optionalPostgresUrl(variable: string, doc: string): Setting<stri
     parse: (text: string) => (urlWith(["postgres:", "postgresql:"], text) ? text : undefined),
   };
   return optional(variable, kind, doc, true);
+}
+
+/** Where Redis is, as `engines/redis-url.ts` reads it. */
+export function optionalRedisUrl(variable: string, doc: string): Setting<string | undefined> {
+  const problem = (text: string): string => {
+    try {
+      parseRedisUrl(text);
+      return "";
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  const kind = {
+    accepts:
+      "a URL like redis://user:password@host:6379 (rediss:// with TLS), redis+sentinel://host:26379,host:26379/master or redis+cluster://host:6379,host:6379",
+    parse: (text: string) => (problem(text) === "" ? text : undefined),
+    problem,
+  };
+  return optional(variable, kind, doc, true);
+}
+
+/** A text of letters, digits and some marks. */
+export function word(variable: string, fallback: string, doc: string): Setting<string> {
+  const kind = {
+    accepts: "1 to 100 letters, digits, and . _ - :",
+    parse: (text: string) => (/^[\w.:-]{1,100}$/.test(text) ? text : undefined),
+  };
+  return setting(variable, kind, fallback, doc);
 }
 
 /** An http or https address without a query; the value has no slash at its end. */

@@ -11,8 +11,34 @@ export type BusHandler = (payload: Uint8Array) => void;
 export interface Bus {
   /** Publishes to the other nodes. Never throws and never waits: a payload that cannot go now is lost. */
   publish(topic: string, payload: Uint8Array): void;
-  /** Listens to a topic until the returned function is called. */
+  /**
+   * Listens to a topic until the returned function is called. What others publish reaches it from shortly afterwards on: on a
+   * network, after a round trip.
+   */
   subscribe(topic: string, handler: BusHandler, onGap: () => void): () => void;
   /** Ends every subscription and releases every resource. */
   close(): Promise<void>;
+}
+
+/** What a bus knows of itself since it was opened. */
+export interface BusState {
+  /** Whether payloads can go and come now. */
+  readonly connected: boolean;
+  /** Payloads that were handed on, and such as are known to be lost on their way out. */
+  readonly published: number;
+  readonly dropped: number;
+  /** Payloads of other nodes. */
+  readonly received: number;
+  /** Times that subscribers were told of a gap. */
+  readonly gaps: number;
+}
+
+/** What a bus may be as well, when it can be cut off. */
+export interface ObservableBus {
+  readonly state: BusState;
+}
+
+/** The state of a bus that tells it. */
+export function busState(bus: Bus): BusState | undefined {
+  return (bus as Partial<ObservableBus>).state;
 }

@@ -9,7 +9,11 @@ export type Gauge =
   | "database_sessions_open"
   | "database_sessions_used"
   | "database_sessions_waiting"
-  | "tls_certificate_expiry_timestamp_seconds";
+  | "tls_certificate_expiry_timestamp_seconds"
+  | "bus_connected";
+
+/** Numbers that only grow, read likewise. */
+export type Total = "bus_published_total" | "bus_dropped_total" | "bus_received_total" | "bus_gaps_total";
 
 /** What the server tells about its work. Every method is cheap and never throws, so that hot paths may call it. */
 export interface Metrics {
@@ -27,8 +31,8 @@ export interface Metrics {
   committed(sends: number, durationMs: number): void;
   /** Time from the commit of a room's oldest waiting event until it was handed to every connection on this node. */
   fannedOut(lagMs: number): void;
-  /** Names the source of a gauge; a later one takes its place. */
-  watch(gauge: Gauge, read: () => number): void;
+  /** Names the source of a gauge or total; a later one takes its place. */
+  watch(number: Gauge | Total, read: () => number): void;
 }
 
 /** Metrics that nobody reads. */

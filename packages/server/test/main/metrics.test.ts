@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { Code } from "@parlor/contract";
-import { createMetrics, gaugeNames } from "../../src/main/metrics.ts";
+import { createMetrics, watchable } from "../../src/main/metrics.ts";
 
 test("calls are counted and timed by method, protocol and code", async () => {
   const metrics = createMetrics();
@@ -51,7 +51,7 @@ test("two servers in one process do not add to each other's numbers", async () =
 
 test("docs/metrics.md lists every metric, with its kind and its labels", async () => {
   const metrics = createMetrics();
-  for (const name of gaugeNames) metrics.watch(name, () => 1);
+  for (const name of watchable) metrics.watch(name, () => 1);
   metrics.called("UsersService.GetMe", "rest", Code.OK, 1);
   metrics.connected("rest");
   metrics.disconnected("rest", "CLIENT");

@@ -10,6 +10,8 @@ export interface Operations {
   ready(): Promise<boolean>;
   /** Which of the services in other processes can be reached; left out where there are none. */
   reachable?(): Promise<Readonly<Record<string, boolean>>>;
+  /** Whether this node hears of the others at once; undefined, or left out, where nothing can come between them. */
+  busConnected?(): boolean | undefined;
   /** The public keys that verify access tokens, as a JWK Set. */
   jwks(): object | Promise<object>;
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
@@ -22,10 +24,12 @@ export function addOperations(app: FastifyInstance, operations: Operations, log:
   app.get("/healthz", (_request, reply) => reply.headers(uncached).send({ status: "ok" }));
   app.get("/readyz", async (_request, reply) => {
     const [ready, services] = await Promise.all([operations.ready(), operations.reachable?.()]);
+    const connected = operations.busConnected?.();
+    const bus = connected === undefined ? {} : { bus: connected ? "connected" : "degraded" };
     return reply
       .headers(uncached)
       .code(ready ? 200 : 503)
-      .send({ status: ready ? "ready" : "not ready", ...(services && { services }) });
+      .send({ status: ready ? "ready" : "not ready", ...(services && { services }), ...bus });
   });
   app.get("/.well-known/jwks.json", async (_request, reply) =>
     reply.header("cache-control", "public, max-age=300").send(await operations.jwks()),
