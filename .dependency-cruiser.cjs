@@ -39,6 +39,7 @@ module.exports = {
     apart("grpc"),
     apart("rest"),
     apart("websocket"),
+    apart("mqtt"),
     {
       name: "transports-see-interfaces",
       comment: "Transports call services through services/api.ts.",

@@ -31,6 +31,12 @@ const server = section("Server", {
       "`127.0.0.1` is this machine alone, which is right behind a reverse proxy on the same machine.",
   ),
   grpcPort: optionalInteger("PARLOR_GRPC_PORT", [0, 65535], "A port for gRPC alone, beside the one for every protocol."),
+  mqtt: onOff("PARLOR_MQTT", "on", "Whether MQTT is served, on the port for every protocol and over WebSocket."),
+  mqttPort: optionalInteger(
+    "PARLOR_MQTT_PORT",
+    [0, 65535],
+    "A port for MQTT alone, beside the one for every protocol; 1883 is usual, 8883 with TLS.",
+  ),
   publicUrl: optionalWebUrl(
     "PARLOR_PUBLIC_URL",
     "Where people reach the server, when that is not where it listens: it is shown in documents and links.",

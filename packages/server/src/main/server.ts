@@ -10,6 +10,7 @@ import { openAccounts } from "./accounts.ts";
 import type { Admin } from "./admin.ts";
 import { adminOf } from "./admin-of.ts";
 import type { Config } from "./config.ts";
+import { mqttOf } from "./mqtt.ts";
 import { type Base, type Node, openBase, openNode, type StartOptions } from "./node.ts";
 import { operationsOf } from "./operations.ts";
 import { Places } from "./places.ts";
@@ -27,6 +28,7 @@ const comeBackMs = 5000;
 export interface RunningServer {
   readonly port: number;
   readonly grpcPort: number | undefined;
+  readonly mqttPort: number | undefined;
   /** Where a browser on this machine finds it, without a slash at its end. */
   readonly url: string;
   /** Where the auth service is. */
@@ -81,6 +83,7 @@ async function serve(base: Base, places: Places, here: Here | undefined, tls: Tl
     config: { ...config.server, connectionsPerAddress: config.limits.connectionsPerAddress, frameBytes: config.limits.frameBytes },
     api: dispatcher,
     realtime,
+    mqtt: config.server.mqtt && realtime && places.has("gateway") ? mqttOf(base, dispatcher, realtime) : undefined,
     operations: operationsOf(base, places, here),
     documents: { openapi: contractFile("openapi.json"), asyncapi: contractFile("asyncapi.json") },
     tls: tls?.identity,
@@ -103,6 +106,7 @@ async function serve(base: Base, places: Places, here: Here | undefined, tls: Tl
   return {
     port: listener.port,
     grpcPort: listener.grpcPort,
+    mqttPort: listener.mqttPort,
     url: config.server.publicUrl ?? listener.url,
     admin: here && places.has("auth") ? adminOf(here.accounts) : undefined,
     reloadTls: () => tls?.reload(),

@@ -38,7 +38,7 @@ export interface Sink {
   /** For a reader that acknowledges events. Left out: it takes any number. */
   readonly window?: Window;
   /** For a protocol in which the client says how long it may be silent (milliseconds). Left out: until after a heartbeat. */
-  readonly silenceMs?: number;
+  readonly silenceMs?: number | undefined;
   /** Says that the server is here, and asks for a sign of life, which comes back by Connection.alive or as a frame. */
   beat(): void;
   /** Writes the goodbye as the last frame and closes with the code that the protocol has for its reason. */

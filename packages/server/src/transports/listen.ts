@@ -9,6 +9,7 @@ import type { ServiceProofs } from "./grpc/service-trust.ts";
 import { createHttpServer, type Patience } from "./http-server.ts";
 import { OnePort } from "./one-port.ts";
 import { AllowedOrigins } from "./origins.ts";
+import type { MqttDoor } from "./protocols.ts";
 import type { Operations } from "./rest/operations.ts";
 import type { Documents } from "./rest/pages.ts";
 import { serveRest } from "./rest/server.ts";
@@ -21,6 +22,8 @@ export interface ListenConfig {
   readonly host: string;
   /** A port for gRPC alone, beside the one for every protocol. */
   readonly grpcPort?: number | undefined;
+  /** A port for MQTT alone. */
+  readonly mqttPort?: number | undefined;
   /** Where people reach the server, when that is not where it listens: pages from there may use it. */
   readonly publicUrl?: string | undefined;
   /** Other origins whose pages may use the server. */
@@ -45,8 +48,8 @@ export interface ListenOptions {
   readonly proofs?: ServiceProofs;
   /** `false` where other services alone may call: of HTTP and MQTT there is then nothing but what operators ask. */
   readonly forClients?: boolean;
-  /** Takes connections that begin with an MQTT CONNECT; they are closed when it is left out. */
-  readonly mqtt?: (socket: Socket) => void;
+  /** Takes connections that speak MQTT; they are closed when it is left out. */
+  readonly mqtt?: MqttDoor | undefined;
   /** With it every port speaks TLS and nothing else. */
   readonly tls?: TlsIdentity | undefined;
   readonly log: Log;
@@ -55,6 +58,7 @@ export interface ListenOptions {
 export interface Listener {
   readonly port: number;
   readonly grpcPort: number | undefined;
+  readonly mqttPort: number | undefined;
   /** The address for a browser on this machine, without a slash at its end. */
   readonly url: string;
   /** Takes no new connections or streams and says that it is not ready; what is under way goes on. */
@@ -89,37 +93,39 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     log,
   });
   const refuseWebSockets =
-    forClients && realtime ? serveWebSockets(http, { realtime, addresses, origins, maxBytes, log }) : () => undefined;
+    forClients && realtime ? serveWebSockets(http, { realtime, addresses, origins, maxBytes, mqtt, log }) : () => undefined;
   const grpc = createGrpc({ api, realtime, addresses, proofs, forClients, maxBytes, requestMs: patience.requestMs, log });
 
   const doors = { http: (socket: Socket) => void http.emit("connection", socket), grpc: (socket: Socket) => grpc.inject(socket) };
+  const mqttDoor = mqtt && { mqtt: (socket: Socket) => mqtt(socket, addresses.of(socket.remoteAddress, undefined)) };
   const portOptions = { addresses, connectionsPerAddress, firstBytesMs: patience.headersMs, tls };
-  const all = new OnePort({ ...portOptions, doors: mqtt === undefined || !forClients ? doors : { ...doors, mqtt } });
+  const all = new OnePort({ ...portOptions, doors: { ...doors, ...mqttDoor } });
   const grpcOnly = new OnePort({ ...portOptions, doors: { grpc: doors.grpc } });
+  const mqttOnly = new OnePort({ ...portOptions, doors: { ...mqttDoor } });
+  const ports = [all, grpcOnly, mqttOnly];
   const drain = (): void => {
     draining = true;
-    all.stop();
-    grpcOnly.stop();
+    for (const one of ports) one.stop();
     refuseWebSockets();
     grpc.drain();
   };
   const renewTls = (identity: TlsIdentity): void => {
-    for (const one of [all, grpcOnly]) one.renew(identity);
+    for (const one of ports) one.renew(identity);
   };
   const close = async (graceMs = 0): Promise<void> => {
     drain();
-    if (graceMs > 0) await emptied(http, [all, grpcOnly], graceMs);
+    if (graceMs > 0) await emptied(http, ports, graceMs);
     grpc.close();
-    all.destroy();
-    grpcOnly.destroy();
+    for (const one of ports) one.destroy();
     http.close();
     await rest.close();
   };
   try {
     const port = await all.listen(config.port, config.host);
     const grpcPort = config.grpcPort === undefined ? undefined : await grpcOnly.listen(config.grpcPort, config.host);
+    const mqttPort = config.mqttPort === undefined || !mqtt ? undefined : await mqttOnly.listen(config.mqttPort, config.host);
     const url = `${tls === undefined ? "http" : "https"}://${hostForUrl(config.host)}:${port}`;
-    return { port, grpcPort, url, drain, renewTls, close };
+    return { port, grpcPort, mqttPort, url, drain, renewTls, close };
   } catch (error) {
     await close();
     throw error;

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 
 /** Who takes a connection once its protocol is known. A protocol that is left out is not served. */
 export interface Doors {
@@ -6,6 +7,9 @@ export interface Doors {
   grpc?(socket: Socket): void;
   mqtt?(socket: Socket): void;
 }
+
+/** Takes a connection that speaks MQTT, whatever carries it. `address`: the client's. */
+export type MqttDoor = (stream: Duplex, address: string) => void;
 
 export type DoorName = keyof Doors;
 

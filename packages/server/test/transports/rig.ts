@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import type { Socket } from "node:net";
 import { create, type DescMethod, type Message, type MessageShape } from "@bufbuild/protobuf";
 import {
   type ClientFrame,
@@ -20,6 +19,7 @@ import type { Connection, Origin, Realtime } from "../../src/realtime/connection
 import type { Sink } from "../../src/realtime/sink.ts";
 import type { Api } from "../../src/services/api.ts";
 import { type ListenConfig, type Listener, listen } from "../../src/transports/listen.ts";
+import type { MqttDoor } from "../../src/transports/protocols.ts";
 import type { TlsIdentity } from "../../src/transports/secure-door.ts";
 
 // These tests are about bytes, and what they are mapped to: behind the seam stands the least that can answer.
@@ -144,7 +144,7 @@ export interface RigOptions extends Partial<ListenConfig> {
   readonly ready?: () => Promise<boolean>;
   readonly metricsFor?: "local" | "all" | "off";
   readonly tls?: TlsIdentity;
-  readonly mqtt?: (socket: Socket) => void;
+  readonly mqtt?: MqttDoor;
 }
 
 const document = (name: string): string => readFileSync(new URL(`../../../contract/${name}.json`, import.meta.url), "utf8");

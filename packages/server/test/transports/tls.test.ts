@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { request as requestHttps } from "node:https";
 import { connect as connectPlain, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { after, before, describe, test } from "node:test";
 import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
 import { create, toBinary } from "@bufbuild/protobuf";
@@ -82,7 +83,7 @@ describe("TLS on the one port", { skip: noOpenssl ?? false }, () => {
 
   test("MQTT, by name and by its first byte", async () => {
     const heard: number[] = [];
-    const mqtt = (socket: Socket): void => void socket.once("data", (bytes: Buffer) => heard.push(bytes[0] ?? 0) && socket.end());
+    const mqtt = (socket: Duplex): void => void socket.once("data", (bytes: Buffer) => heard.push(bytes[0] ?? 0) && socket.end());
     await using server = await secureRig({ mqtt });
     for (const options of [{ ALPNProtocols: ["mqtt"] }, {}]) {
       const socket = await secure(server.port, options);
@@ -202,8 +203,8 @@ describe("TLS on the one port", { skip: noOpenssl ?? false }, () => {
   for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
     test(`a client certificate is verified, and nobody needs one (${version})`, async () => {
       const seen: boolean[] = [];
-      const mqtt = (socket: Socket): void => {
-        seen.push(verifiedPeer(socket));
+      const mqtt = (socket: Duplex): void => {
+        seen.push(verifiedPeer(socket as Socket));
         socket.end("x");
       };
       await using server = await secureRig({ mqtt, tls: { ...own, clientCa: authority.cert } });

@@ -2,19 +2,20 @@ import type { IncomingMessage, Server } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { Goodbye_Reason, type ParlorError } from "@parlor/contract";
-import { type ServerOptions, WebSocketServer } from "ws";
+import { createWebSocketStream, type ServerOptions, type WebSocket, WebSocketServer } from "ws";
 import type { Log } from "../../ports/log.ts";
 import type { Connection, Realtime } from "../../realtime/connection.ts";
 import { bearerOf } from "../bearer.ts";
 import type { ClientAddresses } from "../client-address.ts";
 import { httpStatusOf, malformed, refusalOf, tooLarge } from "../errors.ts";
 import type { AllowedOrigins } from "../origins.ts";
+import type { MqttDoor } from "../protocols.ts";
 import { respondRaw } from "../raw-response.ts";
 import { requestIdOf } from "../request-id.ts";
 import { decodeFrame } from "./client-frames.ts";
 import { jsonFormat, type WebSocketFormat } from "./formats.ts";
 import { GuardedWebSocket } from "./guarded.ts";
-import { chosenProtocol, formats, refusalOfHandshake } from "./handshake.ts";
+import { chosenProtocol, formats, MQTT, refusalOfHandshake } from "./handshake.ts";
 import { WebSocketSink } from "./sink.ts";
 
 export interface WebSocketOptions {
@@ -23,6 +24,8 @@ export interface WebSocketOptions {
   readonly origins: AllowedOrigins;
   /** Largest message that is read. */
   readonly maxBytes: number;
+  /** Takes connections of the subprotocol mqtt; left out, there is none. */
+  readonly mqtt?: MqttDoor | undefined;
   readonly log: Log;
 }
 
@@ -33,7 +36,7 @@ const PONG_BYTES = 16 * 1024;
 export function serveWebSockets(http: Server, options: WebSocketOptions): () => void {
   let draining = false;
   const ids = new WeakMap<IncomingMessage, string>();
-  const upgrades = new WebSocketServer(settings(options.maxBytes));
+  const upgrades = new WebSocketServer(settings(options));
   upgrades.on("headers", (headers, request) => void headers.push(`x-request-id: ${ids.get(request)}`));
   upgrades.on("wsClientError", (error, socket, request) =>
     respondRaw(socket, 400, malformed(`${error.message}.`), ids.get(request) as string),
@@ -41,7 +44,7 @@ export function serveWebSockets(http: Server, options: WebSocketOptions): () => 
   http.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const requestId = requestIdOf(request.headers["x-request-id"]);
     ids.set(request, requestId);
-    const refusal = refusalOfHandshake(request, options.origins, draining);
+    const refusal = refusalOfHandshake(request, options.origins, draining, options.mqtt !== undefined);
     if (refusal !== undefined) return respondRaw(socket, refusal.status, refusal.error, requestId, ["sec-websocket-version: 13"]);
     try {
       const token = bearerOf(request.headers.authorization);
@@ -56,7 +59,7 @@ export function serveWebSockets(http: Server, options: WebSocketOptions): () => 
   };
 }
 
-function settings(maxBytes: number): ServerOptions & { readonly closeTimeout: number } {
+function settings({ maxBytes, mqtt }: WebSocketOptions): ServerOptions & { readonly closeTimeout: number } {
   return {
     noServer: true,
     clientTracking: false,
@@ -67,7 +70,7 @@ function settings(maxBytes: number): ServerOptions & { readonly closeTimeout: nu
     autoPong: false,
     // How long the client has to answer a close frame.
     closeTimeout: 3_000,
-    handleProtocols: (_offered, request) => chosenProtocol(request) ?? false,
+    handleProtocols: (_offered, request) => chosenProtocol(request, mqtt !== undefined) ?? false,
     WebSocket: GuardedWebSocket,
   };
 }
@@ -81,9 +84,10 @@ function open(
   options: WebSocketOptions,
 ): void {
   const socket = request.socket;
+  const address = options.addresses.of(socket.remoteAddress, request.headers["x-forwarded-for"] as string | undefined);
+  if (webSocket.protocol === MQTT) return void options.mqtt?.(binaryStream(webSocket), address);
   const format = formats.get(webSocket.protocol) ?? jsonFormat;
   const sink = new WebSocketSink(format, socket, webSocket);
-  const address = options.addresses.of(socket.remoteAddress, request.headers["x-forwarded-for"] as string | undefined);
   const connection = options.realtime.open(sink, { protocol: "websocket", address, requestId, ...(token === undefined ? {} : { token }) });
   attach(webSocket, socket, sink, connection, options.maxBytes);
 }
@@ -101,6 +105,15 @@ function attach(webSocket: GuardedWebSocket, socket: Socket, sink: WebSocketSink
     connection.reject(code === 1009 ? Goodbye_Reason.FRAME_TOO_LARGE : Goodbye_Reason.BAD_FRAME, breachError(code, maxBytes));
   };
   webSocket.once("close", () => connection.closed());
+}
+
+/** MQTT 5, section 6: packets come in binary messages, cut anywhere; another kind of message ends the connection. */
+function binaryStream(webSocket: WebSocket): Duplex {
+  webSocket.on("message", (_, isBinary) => {
+    if (!isBinary) webSocket.close(1003);
+  });
+  const stream = createWebSocketStream(webSocket, { allowHalfOpen: false });
+  return stream.on("error", () => stream.destroy());
 }
 
 function receive(connection: Connection, format: WebSocketFormat, payload: Buffer, isBinary: boolean): void {

@@ -1,0 +1,33 @@
+import type { DescMethod, Message, MessageInitShape } from "@bufbuild/protobuf";
+import type { ClientFrameSchema } from "@parlor/contract";
+import type { Packet } from "mqtt-packet";
+import type { InFlight } from "./in-flight.ts";
+import type { Version } from "./packets.ts";
+import type { SessionHold } from "./sessions.ts";
+import type { Encoding, Subscriptions } from "./subscriptions.ts";
+import type { TopicAliases } from "./topic-aliases.ts";
+import type { Outcome, Unanswered } from "./unanswered.ts";
+
+/** An open connection, as the handlers of its packets see it. */
+export interface Client {
+  readonly version: Version;
+  /** How events are written unless a subscription says otherwise. */
+  readonly encoding: Encoding;
+  readonly subscriptions: Subscriptions;
+  readonly inFlight: InFlight;
+  readonly unanswered: Unanswered;
+  readonly aliases: TopicAliases;
+  /** Left out when nothing is kept after the connection. */
+  readonly session: SessionHold | undefined;
+  send(packet: Packet): void;
+  /** Hands a frame to the hub; what becomes of it is told to the publication of this number. */
+  frame(id: number, kind: NonNullable<MessageInitShape<typeof ClientFrameSchema>["kind"]>): void;
+  /** @throws ParlorError */
+  call(method: DescMethod, request: Message): Promise<never>;
+  settle(id: number, outcome: Outcome): void;
+  /** The `seq` of a room after which its next event comes; undefined for a room that is not the person's. */
+  position(roomId: string): number | undefined;
+  rooms(): Iterable<string>;
+  /** More may be sent than before. */
+  windowMoved(): void;
+}

@@ -1,0 +1,310 @@
+import type { Duplex } from "node:stream";
+import { create, type DescMethod, type Message, type MessageInitShape } from "@bufbuild/protobuf";
+import { ClientFrameSchema, type Goodbye, Goodbye_Reason, type ParlorError, Reason, type ServerFrame } from "@parlor/contract";
+import type { IDisconnectPacket, Packet } from "mqtt-packet";
+import type { Caller } from "../../domain/call.ts";
+import { newId } from "../../domain/ids.ts";
+import type { Log } from "../../ports/log.ts";
+import type { Connection, Origin, Realtime } from "../../realtime/connection.ts";
+import type { Api } from "../../services/api.ts";
+import { refusalOf } from "../errors.ts";
+import { endings } from "../goodbyes.ts";
+import { type Audience, answersTo, encodePacket, outcomeOf } from "./answers.ts";
+import { Breach, protocolError } from "./breach.ts";
+import type { Client } from "./client.ts";
+import { connackOf, refusalOf as refusalPacket } from "./connack.ts";
+import { type ConnectRequest, connectRequestOf, secondsOf } from "./connect.ts";
+import { InFlight } from "./in-flight.ts";
+import { callerOf, restore, resumedFlight, sentBefore } from "./opening.ts";
+import { PacketCutter } from "./packet-cutter.ts";
+import { decodeConnect, decodePacket, type Version, versionOf } from "./packets.ts";
+import { handlePublish } from "./publish.ts";
+import { ReasonCode } from "./reason-codes.ts";
+import type { SessionHold, Sessions } from "./sessions.ts";
+import { MqttSink } from "./sink.ts";
+import { handleSubscribe, handleUnsubscribe } from "./subscribe.ts";
+import { type Encoding, Subscriptions } from "./subscriptions.ts";
+import { TopicAliases } from "./topic-aliases.ts";
+import { type Outcome, Unanswered } from "./unanswered.ts";
+
+export interface ConnectionContext {
+  readonly api: Api;
+  readonly realtime: Realtime;
+  readonly sessions: Sessions;
+  /** Largest packet that is read once the client is known. */
+  readonly maxBytes: number;
+  readonly log: Log;
+}
+
+/** Largest CONNECT. */
+const connectBytes = 16 * 1024;
+/** Publications under way before the next packet is read. */
+const maxUnanswered = 512;
+/** Bytes waiting for the client before its next packet is read. */
+const maxQueuedBytes = 64 * 1024;
+/** How long a client has to take the last bytes and close (milliseconds). */
+const closeMs = 3000;
+
+/** `new` until a CONNECT has come, `opening` until the CONNACK, `open`, `ended`. */
+type State = "new" | "opening" | "open" | "ended";
+
+/** One MQTT connection: takes its packets one after the other, and is a live connection of the hub. */
+export class MqttConnection implements Client {
+  readonly id = newId();
+  readonly sink: MqttSink;
+  readonly subscriptions = new Subscriptions();
+  readonly unanswered = new Unanswered();
+  readonly aliases = new TopicAliases();
+  inFlight = new InFlight(0);
+  session: SessionHold | undefined;
+  readonly #stream: Duplex;
+  readonly #context: ConnectionContext;
+  readonly #origin: Origin;
+  readonly #hub: Connection;
+  readonly #cutter = new PacketCutter(connectBytes);
+  #state: State = "new";
+  #version: Version = 5;
+  #request: ConnectRequest | undefined;
+  #caller: Caller | undefined;
+  /** The reason code of the last packet, where the goodbye's reason does not tell it. */
+  #reasonCode: number | undefined;
+  #reading = false;
+  #expirySeconds = 0;
+
+  constructor(stream: Duplex, origin: Origin, context: ConnectionContext) {
+    this.#stream = stream;
+    this.#context = context;
+    this.#origin = origin;
+    this.sink = new MqttSink(stream, this);
+    this.#hub = context.realtime.open(this.sink, origin);
+    stream.on("data", (bytes: Buffer) => this.#arrived(bytes)).once("close", () => this.#closed());
+    stream.resume();
+  }
+
+  get version(): Version {
+    return this.#version;
+  }
+
+  get encoding(): Encoding {
+    return this.#request?.encoding ?? "json";
+  }
+
+  // What the handlers of packets do.
+
+  send(packet: Packet): void {
+    this.sink.write(encodePacket(packet, this.#audience()));
+  }
+
+  frame(id: number, kind: NonNullable<MessageInitShape<typeof ClientFrameSchema>["kind"]>): void {
+    this.#hub.receive(create(ClientFrameSchema, { id, kind }));
+  }
+
+  async call(method: DescMethod, request: Message): Promise<never> {
+    const { requestId, protocol, address } = this.#origin;
+    const call = { requestId, protocol, address, ...(this.#caller && { caller: this.#caller }) };
+    return (await this.#context.api.call(method, request, call)) as never;
+  }
+
+  settle(id: number, outcome: Outcome): void {
+    this.sink.write(this.#settled(id, outcome));
+  }
+
+  position(roomId: string): number | undefined {
+    return this.#hub.position(roomId);
+  }
+
+  rooms(): Iterable<string> {
+    return this.#hub.rooms();
+  }
+
+  windowMoved(): void {
+    this.sink.windowMoved();
+  }
+
+  // What the hub does, by way of the sink.
+
+  encode({ welcome, replies }: ServerFrame): Uint8Array {
+    if (welcome) return this.#opened();
+    return Buffer.concat(replies.map(({ id, result }) => this.#settled(id, outcomeOf(result))));
+  }
+
+  end({ reason, error }: Goodbye): void {
+    const last = this.#lastPacket(reason, error?.message);
+    this.#finish(last && encodePacket(last, this.#audience()));
+  }
+
+  #finish(last?: Uint8Array): void {
+    this.#state = "ended";
+    if (last) this.#stream.end(last);
+    else this.#stream.end();
+    const timer = setTimeout(() => this.#stream.destroy(), closeMs);
+    this.#stream.once("close", () => clearTimeout(timer));
+    // What it still sends is not read; without reading, its end would not be seen.
+    this.#stream.resume();
+  }
+
+  /** Another connection has the session now (MQTT 5, section 3.1.4). */
+  takenOver(): void {
+    this.#fail(protocolError("Another connection of this client id has taken the session over.", ReasonCode.SESSION_TAKEN_OVER));
+  }
+
+  // What arrives.
+
+  #arrived(bytes: Buffer): void {
+    if (this.#state === "ended") return;
+    this.#cutter.push(bytes);
+    if (this.#reading) this.#stream.pause();
+    else void this.#read();
+  }
+
+  /** Takes packets one after the other, as fast as they are carried out and their answers are taken. */
+  async #read(): Promise<void> {
+    if (this.#reading) return;
+    this.#reading = true;
+    try {
+      while (this.#mayRead()) {
+        const bytes = this.#cutter.next();
+        if (!bytes) break;
+        const under = this.#take(bytes);
+        if (under) await under;
+        if (this.sink.queuedBytes > maxQueuedBytes) await this.sink.drained();
+      }
+    } catch (thrown) {
+      this.#fail(thrown);
+    }
+    this.#reading = false;
+    if (this.#state === "ended" || this.#mayRead()) this.#stream.resume();
+    else this.#stream.pause();
+  }
+
+  #mayRead(): boolean {
+    return (this.#state === "new" || this.#state === "open") && this.unanswered.size < maxUnanswered;
+  }
+
+  /** @throws Breach */
+  #take(bytes: Buffer): Promise<void> | undefined {
+    if (this.#state === "new") return this.#connect(bytes);
+    this.#hub.alive();
+    return this.#handle(decodePacket(bytes, this.#version));
+  }
+
+  #handle(packet: Packet): Promise<void> | undefined {
+    switch (packet.cmd) {
+      case "publish":
+        return handlePublish(this, packet);
+      case "puback":
+        return void this.#acknowledged(packet.messageId as number);
+      case "subscribe":
+        return handleSubscribe(this, packet);
+      case "unsubscribe":
+        return handleUnsubscribe(this, packet);
+      case "pingreq":
+        return void this.send({ cmd: "pingresp" });
+      case "disconnect":
+        return void this.#disconnected(packet);
+      default:
+        // Sections 3.1.0 and 2.1.2: a second CONNECT, packets of QoS 2, and those that only a server sends.
+        throw protocolError(`A ${packet.cmd.toUpperCase()} may not come here.`);
+    }
+  }
+
+  #acknowledged(packetId: number): void {
+    const roomId = this.inFlight.acknowledge(packetId);
+    if (roomId === undefined) return;
+    this.session?.moved(roomId);
+    this.windowMoved();
+  }
+
+  /** Section 3.14: the client says goodbye, and may change how long its session is kept. */
+  #disconnected({ properties }: IDisconnectPacket): void {
+    const interval = properties?.sessionExpiryInterval;
+    if (interval !== undefined) {
+      if (interval > 0 && this.#expirySeconds === 0) throw protocolError("A session that was not to be kept cannot be kept now.");
+      this.#expirySeconds = Math.min(secondsOf(interval), this.#expirySeconds);
+    }
+    this.#finish();
+    this.#hub.closed();
+  }
+
+  async #connect(bytes: Buffer): Promise<void> {
+    this.#version = versionOf(bytes);
+    this.#state = "opening";
+    const request = connectRequestOf(decodeConnect(bytes));
+    const caller = await callerOf(this.#context.api, request, this.#origin);
+    this.#caller = caller;
+    if (this.#isOver()) return;
+    if (request.expirySeconds > 0) this.session = await this.#claim(request, caller);
+    if (this.#isOver()) return void this.session?.leave(request.expirySeconds);
+    this.#begin(request);
+    const resume = [...this.inFlight.cursors()].map(([roomId, { acked }]) => ({ roomId, seq: acked }));
+    this.#hub.receive(create(ClientFrameSchema, { kind: { case: "hello", value: { token: request.token, resume } } }));
+  }
+
+  #claim({ clientId, cleanStart, expirySeconds }: ConnectRequest, { userId }: Caller): Promise<SessionHold> {
+    const claim = { userId, clientId, connectionId: this.id, cleanStart, expirySeconds };
+    return this.#context.sessions.claim(claim, { cursors: () => this.inFlight.cursors(), takenOver: () => this.takenOver() });
+  }
+
+  #begin(request: ConnectRequest): void {
+    this.#request = request;
+    this.#expirySeconds = this.session?.expirySeconds ?? 0;
+    this.#cutter.maxBytes = this.#context.maxBytes;
+    this.inFlight = resumedFlight(request, this.session);
+    restore(this.subscriptions, request, this.session);
+    const { subscriptions, inFlight } = this;
+    const { maxPacketBytes, silenceMs } = request;
+    this.sink.begin({ subscriptions, inFlight, maxPacketBytes, silenceMs, sentBefore: sentBefore(this.session) });
+  }
+
+  /** The hub has let it in: the CONNACK goes first, then what came meanwhile is read. */
+  #opened(): Uint8Array {
+    this.#state = "open";
+    queueMicrotask(() => void this.#read());
+    return encodePacket(connackOf(this.#request as ConnectRequest, this.session, this.#context.maxBytes), this.#audience());
+  }
+
+  #settled(id: number, outcome: Outcome): Buffer {
+    const wasFull = this.unanswered.size >= maxUnanswered;
+    const packets: Buffer[] = [];
+    for (const [publication, one] of this.unanswered.settle(id, outcome)) {
+      const answers = answersTo(publication, one, this.#audience());
+      if (answers) packets.push(...answers);
+      else queueMicrotask(() => this.#fail((one as { readonly error: ParlorError }).error));
+    }
+    if (wasFull) void this.#read();
+    return packets.length === 1 ? (packets[0] as Buffer) : Buffer.concat(packets);
+  }
+
+  // How it ends.
+
+  #fail(thrown: unknown): void {
+    if (this.#state === "ended") return;
+    if (thrown instanceof Breach) this.#reasonCode = thrown.reasonCode;
+    const error = thrown instanceof Breach ? thrown.error : refusalOf(thrown, this.#origin.requestId, this.#context.log);
+    this.#hub.reject(error.reason === Reason.TOO_LARGE ? Goodbye_Reason.FRAME_TOO_LARGE : Goodbye_Reason.BAD_FRAME, error);
+  }
+
+  /** What tells the client why: a CONNACK before it is let in, then a DISCONNECT, which MQTT 3.1.1 does not have. */
+  #lastPacket(reason: Goodbye_Reason, message: string | undefined): Packet | undefined {
+    const ending = endings[reason];
+    if (this.#state === "opening") return refusalPacket(this.#version, this.#reasonCode ?? ending.mqttConnack, message);
+    if (this.#state !== "open" || this.#version === 4) return undefined;
+    const properties = message === undefined ? {} : { properties: { reasonString: message } };
+    return { cmd: "disconnect", reasonCode: this.#reasonCode ?? ending.mqtt, ...properties };
+  }
+
+  #closed(): void {
+    this.#state = "ended";
+    this.#hub.closed();
+    void this.session?.leave(this.#expirySeconds);
+  }
+
+  #isOver(): boolean {
+    return this.#state === "ended";
+  }
+
+  #audience(): Audience {
+    const { maxPacketBytes = Number.POSITIVE_INFINITY, wantsProblems = true } = this.#request ?? {};
+    return { version: this.#version, subscriptions: this.subscriptions, maxPacketBytes, wantsProblems };
+  }
+}

@@ -1,0 +1,49 @@
+import type { ParlorError } from "@parlor/contract";
+import type { Caller } from "../../domain/call.ts";
+import type { Origin } from "../../realtime/connection.ts";
+import type { Api } from "../../services/api.ts";
+import { Breach } from "./breach.ts";
+import { type ConnectRequest, refusedSignIn } from "./connect.ts";
+import { InFlight } from "./in-flight.ts";
+import { ReasonCode } from "./reason-codes.ts";
+import type { SessionHold } from "./sessions.ts";
+import { subscriptionOf } from "./subscribe.ts";
+import type { Subscriptions } from "./subscriptions.ts";
+import { interestOf } from "./topics.ts";
+
+/** Most events in flight to one client, whatever it would take: what is lost with a connection is sent again. */
+const maxInFlight = 512;
+
+/** Whose token the password is. @throws Breach */
+export async function callerOf(api: Api, { token, username }: ConnectRequest, origin: Origin): Promise<Caller> {
+  const caller = await api.authenticate(token, origin).catch((error: ParlorError) => {
+    throw new Breach(ReasonCode.BAD_USER_NAME_OR_PASSWORD, error);
+  });
+  if (!caller) throw refusedSignIn("Give an access token or API token as the password.");
+  // The name is there for the client's own order: who somebody is comes from the token alone.
+  if (username !== undefined && username !== "" && username.toLowerCase() !== caller.username)
+    throw refusedSignIn("The user name is not that of the token's owner.");
+  return caller;
+}
+
+/** The window towards a client, with what an earlier connection of its session left. */
+export function resumedFlight({ receiveMaximum }: ConnectRequest, session: SessionHold | undefined): InFlight {
+  const inFlight = new InFlight(Math.min(receiveMaximum, maxInFlight));
+  for (const [roomId, { acked }] of session?.stored?.cursors ?? []) inFlight.begin(roomId, acked);
+  return inFlight;
+}
+
+/** Puts what a session had subscribed to in force again. */
+export function restore(subscriptions: Subscriptions, { version }: ConnectRequest, session: SessionHold | undefined): void {
+  for (const { filter, qos, encoding } of session?.stored?.subscriptions ?? []) {
+    const interest = interestOf(filter);
+    if (interest) subscriptions.put(subscriptionOf({ version }, filter, qos, encoding), interest);
+  }
+}
+
+/** The places at which an earlier connection of the session was, at most: what comes again up to there is said to. */
+export function sentBefore(session: SessionHold | undefined): Map<string, number> {
+  return new Map(
+    [...(session?.stored?.cursors ?? [])].filter(([, { acked, sent }]) => sent > acked).map(([roomId, { sent }]) => [roomId, sent]),
+  );
+}

@@ -1,0 +1,142 @@
+import type { Duplex } from "node:stream";
+import type { Goodbye, ServerFrame } from "@parlor/contract";
+import type { RoomEvent } from "../../domain/room-event.ts";
+import type { FrameFormat, Sink, Window } from "../../realtime/sink.ts";
+import { topicOf } from "./formats.ts";
+import type { InFlight } from "./in-flight.ts";
+import type { Subscriptions } from "./subscriptions.ts";
+import { asResent, packetSizes } from "./wire.ts";
+
+/** What a client's CONNECT says of how it is to be written to. */
+export interface ReaderSettings {
+  readonly subscriptions: Subscriptions;
+  readonly inFlight: InFlight;
+  /** Section 3.1.2.11.4: larger packets are not sent. */
+  readonly maxPacketBytes: number;
+  /** Section 3.1.2.10: the client is heard of at least this often (milliseconds). */
+  readonly silenceMs: number;
+  /** What an earlier connection of the session may have been sent, by room. */
+  readonly sentBefore: ReadonlyMap<string, number>;
+}
+
+/** What the sink asks its connection to do. */
+export interface SinkOwner {
+  encode(frame: ServerFrame): Uint8Array;
+  end(goodbye: Goodbye): void;
+}
+
+const NOTHING = new Uint8Array();
+
+/** The way out of one connection: picks what was subscribed to, and holds to the client's Receive Maximum. */
+export class MqttSink implements Sink, Window {
+  readonly #stream: Duplex;
+  readonly #owner: SinkOwner;
+  #settings: ReaderSettings | undefined;
+  #drained: (() => void)[] = [];
+  readonly #onTaken = (): void => {
+    if (this.queuedBytes === 0) for (const resolve of this.#drained.splice(0)) resolve();
+  };
+  #waiting: { readonly first: RoomEvent; readonly resolve: () => void }[] = [];
+
+  constructor(stream: Duplex, owner: SinkOwner) {
+    this.#stream = stream;
+    this.#owner = owner;
+    stream.once("close", () => {
+      this.#onTaken();
+      this.windowMoved();
+    });
+  }
+
+  /** Called once, when the client is known. */
+  begin(settings: ReaderSettings): void {
+    this.#settings = settings;
+  }
+
+  formatFor(first: RoomEvent): FrameFormat | undefined {
+    const subscriptions = this.#settings?.subscriptions;
+    if (first.seq > 0) return subscriptions?.ofRoom(first.roomId)?.format;
+    return subscriptions?.ofTopic(topicOf(first))?.ephemeralFormat;
+  }
+
+  encode(frame: ServerFrame): Uint8Array {
+    return this.#owner.encode(frame);
+  }
+
+  write(bytes: Uint8Array, events?: readonly RoomEvent[]): void {
+    if (bytes.length === 0 || !this.#stream.writable) return;
+    const settings = this.#settings;
+    if (events && settings) this.#publish(bytes, events, settings);
+    else this.#stream.write(bytes, this.#onTaken);
+  }
+
+  get queuedBytes(): number {
+    return this.#stream.destroyed ? 0 : this.#stream.writableLength;
+  }
+
+  drained(): Promise<void> {
+    if (this.queuedBytes === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#drained.push(resolve));
+  }
+
+  get window(): Window {
+    return this;
+  }
+
+  sizeFor({ roomId, seq }: RoomEvent): number {
+    const settings = this.#settings;
+    if (!settings || this.#stream.destroyed || !this.#acknowledges(roomId, seq)) return Number.POSITIVE_INFINITY;
+    return settings.inFlight.sizeFor(roomId, seq);
+  }
+
+  /** Half of the window has to be free, so that a full one does not make every event a write of its own. */
+  opened(first: RoomEvent): Promise<void> {
+    if (this.#isOpen(first)) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push({ first, resolve }));
+  }
+
+  /** Events were acknowledged, or need not be any more. */
+  windowMoved(): void {
+    if (this.#waiting.length === 0) return;
+    const open = this.#waiting.filter(({ first }) => this.#isOpen(first));
+    this.#waiting = this.#waiting.filter((one) => !open.includes(one));
+    for (const { resolve } of open) resolve();
+  }
+
+  get silenceMs(): number | undefined {
+    return this.#settings?.silenceMs;
+  }
+
+  /** In MQTT it is the client that pings. */
+  beat(): void {}
+
+  end(goodbye: Goodbye): void {
+    this.#owner.end(goodbye);
+  }
+
+  #acknowledges(roomId: string, seq: number): boolean {
+    return seq > 0 && this.#settings?.subscriptions.ofRoom(roomId)?.qos === 1;
+  }
+
+  #isOpen(first: RoomEvent): boolean {
+    const { inFlight } = this.#settings ?? {};
+    if (!inFlight || this.sizeFor(first) === Number.POSITIVE_INFINITY) return true;
+    return this.sizeFor(first) > 0 && inFlight.unacked <= inFlight.limit / 2;
+  }
+
+  #publish(bytes: Uint8Array, run: readonly RoomEvent[], settings: ReaderSettings): void {
+    const { roomId, seq } = run[0] as RoomEvent;
+    const { inFlight, maxPacketBytes, sentBefore } = settings;
+    const counted = this.#acknowledges(roomId, seq);
+    // A room that was entered while the session began may bring what its cursor has already.
+    const news = counted ? run.filter((event) => event.seq > inFlight.sent(roomId)) : run;
+    const sizes = bytes.length > maxPacketBytes ? packetSizes(bytes) : [];
+    const large = new Set(news.filter((_, i) => (sizes[run.length - news.length + i] ?? 0) > maxPacketBytes));
+    if (counted && news[0]) inFlight.put(roomId, news[0].seq, (news.at(-1) as RoomEvent).seq);
+    const sendable = large.size === 0 ? news : news.filter((event) => !large.has(event));
+    let packets = sendable.length === run.length ? bytes : (this.formatFor(run[0] as RoomEvent)?.events(sendable) ?? NOTHING);
+    const resent = counted ? sendable.filter((event) => event.seq <= (sentBefore.get(roomId) ?? 0)).length : 0;
+    if (resent > 0) packets = asResent(packets, resent);
+    if (packets.length > 0) this.#stream.write(packets, this.#onTaken);
+    for (const event of large) if (counted) inFlight.settle(roomId, event.seq);
+  }
+}

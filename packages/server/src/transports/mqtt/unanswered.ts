@@ -1,0 +1,60 @@
+import type { ParlorError } from "@parlor/contract";
+
+/** What became of a PUBLISH. */
+export type Outcome = { readonly answer: string } | { readonly error: ParlorError; readonly reasonCode?: number };
+
+/** A PUBLISH that waits for what becomes of it. */
+export interface Publication {
+  /** 0 for QoS 0, which is not acknowledged. */
+  readonly packetId: number;
+  readonly topic: string;
+  readonly responseTopic: string | undefined;
+  readonly correlationData: Buffer | undefined;
+}
+
+interface Waiting {
+  readonly publication: Publication;
+  outcome: Outcome | undefined;
+}
+
+/** Publications in the order in which they came, which is the order of their PUBACKs (MQTT 5, section 4.6). */
+export class Unanswered {
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #packetIds = new Set<number>();
+  #lastId = 0;
+
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  /** How many of them wait for a PUBACK. */
+  get unacknowledged(): number {
+    return this.#packetIds.size;
+  }
+
+  isInUse(packetId: number): boolean {
+    return this.#packetIds.has(packetId);
+  }
+
+  /** Returns the number under which its outcome is told. */
+  add(publication: Publication): number {
+    this.#lastId = (this.#lastId % 0xffff_ffff) + 1;
+    this.#waiting.set(this.#lastId, { publication, outcome: undefined });
+    if (publication.packetId > 0) this.#packetIds.add(publication.packetId);
+    return this.#lastId;
+  }
+
+  /** Takes an outcome; the publications that can be answered now, in order. */
+  settle(id: number, outcome: Outcome): (readonly [Publication, Outcome])[] {
+    const settled = this.#waiting.get(id);
+    if (settled) settled.outcome = outcome;
+    const ready: (readonly [Publication, Outcome])[] = [];
+    for (const [first, one] of this.#waiting) {
+      if (!one.outcome) break;
+      this.#waiting.delete(first);
+      this.#packetIds.delete(one.publication.packetId);
+      ready.push([one.publication, one.outcome]);
+    }
+    return ready;
+  }
+}

@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { ParlorClient } from "@parlor/client";
+import type { IClientOptions } from "mqtt";
+import { connectDevice, type Device, eventsOf, sendTo, texts } from "../support/mqtt-device.ts";
+import { onEveryEngine, password, type Running, running } from "../support/running.ts";
+
+for (const protocolVersion of [4, 5] as const) {
+  onEveryEngine(`MQTT ${protocolVersion === 4 ? "3.1.1" : "5"}`, (engine) => {
+    let server: Running;
+    let ada: ParlorClient;
+    let roomId: string;
+    let token: string;
+    before(async () => {
+      server = await running(engine, { PARLOR_MQTT_PORT: "0" });
+      ada = new ParlorClient({ url: server.url });
+      await ada.signUp({ username: "ada", password });
+      roomId = (await ada.rooms.createRoom({ name: "Lab" })).room?.id ?? "";
+      token = ada.tokens?.accessToken ?? "";
+    });
+    after(async () => {
+      ada.close();
+      await server[Symbol.asyncDispose]();
+    });
+    const connect = (options: IClientOptions = {}, url = `mqtt://127.0.0.1:${server.port}`): Promise<Device> =>
+      connectDevice(url, { protocolVersion, username: "ada", password: token, ...options });
+
+    for (const qos of [0, 1] as const) {
+      test(`sends, and hears with QoS ${qos}`, async () => {
+        await using thing = await connect();
+        const [granted] = await thing.client.subscribeAsync(eventsOf(roomId), { qos });
+        assert.equal(granted?.qos, qos);
+        await thing.client.publishAsync(sendTo(roomId), "22.5 °C", { qos: 1 });
+        await thing.client.publishAsync(sendTo(roomId), JSON.stringify({ text: "as JSON" }), { qos });
+        await thing.inbox.until(({ length }) => length === 2);
+        assert.deepEqual(texts(thing.inbox), ["22.5 °C", "as JSON"]);
+        for (const { topic, packet } of thing.inbox.items) {
+          assert.equal(topic, eventsOf(roomId));
+          assert.equal(packet.qos, qos);
+          assert.equal(packet.dup, false);
+        }
+      });
+    }
+
+    test("a subscription to every room brings the rooms that one comes into", async () => {
+      await using thing = await connect();
+      await thing.client.subscribeAsync("parlor/v1/rooms/+/events", { qos: 1 });
+      const other = (await ada.rooms.createRoom({ name: "Attic" })).room?.id ?? "";
+      await ada.messages.sendMessage({ roomId: other, text: "up here" });
+      const got = await thing.inbox.find(({ text }) => text.includes("up here"));
+      assert.equal(got.topic, eventsOf(other));
+    });
+
+    test("the same on a port of its own, and over WebSocket", async () => {
+      const { mqttPort } = server.server;
+      const ws = server.url.replace("http", "ws");
+      for (const url of [`mqtt://127.0.0.1:${mqttPort}`, `${ws}/mqtt`, `${ws}/api/v1/realtime`]) {
+        await using thing = await connect({}, url);
+        await thing.client.subscribeAsync(eventsOf(roomId), { qos: 1 });
+        await thing.client.publishAsync(sendTo(roomId), url, { qos: 1 });
+        await thing.inbox.find(({ text }) => text.includes(url));
+      }
+    });
+
+    test("a wrong password is refused", async () => {
+      await assert.rejects(connect({ password }), protocolVersion === 4 ? { code: 4 } : { code: 0x86 });
+      await assert.rejects(connect({ username: "bob" }), protocolVersion === 4 ? { code: 4 } : { code: 0x86 });
+    });
+  });
+}
