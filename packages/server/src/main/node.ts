@@ -30,6 +30,8 @@ export interface Base {
   readonly clock: Clock;
   readonly metrics: PrometheusMetrics;
   readonly bus: Bus;
+  /** Whether there may be other nodes on the bus. */
+  readonly clustered: boolean;
 }
 
 /** What the parts of a node share: a process that works with the Store. */
@@ -43,7 +45,8 @@ export async function openBase(config: Config, { log = noLog, clock = systemCloc
   const metrics = createMetrics();
   const bus = given.bus ?? (await openBus(config, log));
   watchBus(bus, metrics);
-  return { config, log, clock, metrics, bus };
+  const clustered = given.bus !== undefined || config.redis.url !== undefined;
+  return { config, log, clock, metrics, bus, clustered };
 }
 
 /** Opens the database, with a schema that is up to date. @throws DatabaseError, SchemaError */

@@ -24,5 +24,6 @@ export function openHub({ config, log, clock, metrics, store }: Node, { auth }: 
     if (sessionIds) hub.endSessions(sessionIds, reason);
     if (userId !== undefined) hub.endUser(userId, reason);
   });
+  auth.identities.onDoubt((userId) => hub.doubt(userId));
   return hub;
 }

@@ -6,6 +6,7 @@ import { type DispatcherOptions, type Hosted, hosted } from "../services/dispatc
 import { createMessagesService } from "../services/messages/messages-service.ts";
 import { createPresenceService } from "../services/presence/presence-service.ts";
 import { createRoomsService } from "../services/rooms/rooms-service.ts";
+import { SharedLimits } from "../services/shared-limits.ts";
 import { createUsersService } from "../services/users/users-service.ts";
 import type { Accounts } from "./accounts.ts";
 import type { Base, Node } from "./node.ts";
@@ -49,10 +50,9 @@ function readMarked({ userHints }: Rooms, hub: Hub | undefined): Hub["readMarked
 }
 
 /** What the dispatcher needs beside the services. */
-export function dispatching(
-  { config: { limits }, clock, metrics, log }: Base,
-  verify: (token: string) => Promise<Caller>,
-): DispatcherOptions {
+export function dispatching(base: Base, verify: (token: string) => Promise<Caller>): DispatcherOptions {
+  const { config, metrics, log } = base;
+  const { limits } = config;
   const allowances = {
     calls: { perSecond: limits.callsPerSecond, burst: limits.callsBurst },
     sends: { perSecond: limits.sendsPerSecond, burst: limits.sendsBurst },
@@ -61,9 +61,15 @@ export function dispatching(
   };
   return {
     verify,
-    limiter: new RateLimiter(clock),
+    limiter: limiterOf(base),
     ...(limits.rateLimits && { allowances }),
     securityLog: securityLog(log),
     metrics,
   };
+}
+
+function limiterOf({ config, clock, bus, clustered }: Base): RateLimiter {
+  const limiter = new RateLimiter(clock);
+  if (clustered && config.limits.rateLimits) new SharedLimits(bus, limiter).start();
+  return limiter;
 }

@@ -154,6 +154,12 @@ export class Hub implements Realtime, ConnectionOwner {
     for (const connection of [...this.#roster.of(userId)]) connection.end(reason);
   }
 
+  /** What is known of a person, or of everybody, may no longer be true, such as the role: it is looked up again. */
+  doubt(userId: string | undefined): void {
+    const connections = userId === undefined ? this.#roster.all() : this.#roster.of(userId);
+    for (const connection of connections) this.#vigil.doubt(connection);
+  }
+
   /** A person's read marker moved: told to their connections on every node. */
   readMarked(userId: string, roomId: string, readSeq: number): void {
     this.#showReadMarker(userId, roomId, readSeq);
@@ -186,6 +192,8 @@ export class Hub implements Realtime, ConnectionOwner {
     if (connection.state !== "open" || !caller) return;
     this.#memberships.settle(connection);
     this.presences.arrived(caller.userId);
+    // What let it in may be some seconds old, and the word of its end may have come before it was here.
+    if (this.#options.checkMs !== undefined) this.#vigil.doubt(connection);
   }
 
   async #answer(calls: Calls, connection: LiveConnection, { id, kind }: ClientFrame): Promise<void> {

@@ -33,6 +33,7 @@ export class Vigil {
   #timer: NodeJS.Timeout | undefined;
   #recheckedAt = 0;
   #rechecking = false;
+  readonly #doubted = new Set<LiveConnection>();
 
   constructor(options: VigilOptions) {
     this.#options = options;
@@ -58,6 +59,12 @@ export class Vigil {
 
   remove(connection: LiveConnection): void {
     this.#connections.delete(connection);
+  }
+
+  /** Has the session of a connection looked up at once; all that are doubted in a turn of the event loop share a statement. */
+  doubt(connection: LiveConnection): void {
+    if (this.#doubted.size === 0) setImmediate(() => void this.#lookUp());
+    this.#doubted.add(connection);
   }
 
   start(): void {
@@ -91,8 +98,20 @@ export class Vigil {
   async #recheck(now: number): Promise<void> {
     this.#recheckedAt = now;
     this.#rechecking = true;
+    await this.#hold(this.connections());
+    this.#rechecking = false;
+  }
+
+  #lookUp(): Promise<void> {
+    const doubted = [...this.#doubted];
+    this.#doubted.clear();
+    return this.#hold(doubted);
+  }
+
+  /** Never throws: the next look comes soon. */
+  async #hold(connections: readonly LiveConnection[]): Promise<void> {
     try {
-      const open = this.connections().filter(({ caller }) => caller);
+      const open = connections.filter(({ caller }) => caller);
       const ids = [...new Set(open.map(({ caller }) => caller?.sessionId ?? ""))];
       for (let i = 0; i < ids.length; i += sessionsPerQuery) {
         const validity = await this.#options.stillValid(ids.slice(i, i + sessionsPerQuery));
@@ -100,8 +119,6 @@ export class Vigil {
       }
     } catch (error) {
       this.#options.reportFault(error);
-    } finally {
-      this.#rechecking = false;
     }
   }
 }

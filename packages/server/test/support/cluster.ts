@@ -50,8 +50,10 @@ export interface Cluster extends AsyncDisposable {
   stop(node: ClusterNode): Promise<void>;
   /** Somebody new, signed up at a node; whoever comes from here is closed with the cluster. */
   signUp(node?: number, way?: number): Promise<Person>;
+  /** Another session of somebody, with the password of every test. */
+  logIn(username: string, node?: number, way?: number): Promise<Person>;
   /** The same session at another node, by any protocol. */
-  at(person: Person, node: number, way?: number): Person;
+  at(person: Pick<Person, "token" | "user">, node: number, way?: number): Person;
   /** An administrator, signed in at a node. */
   admin(node?: number): Promise<Person>;
 }
@@ -96,6 +98,7 @@ export async function cluster(
     add,
     stop,
     signUp: async (node = 0, way = 0) => kept(await driver(node, way).signUp(newName())),
+    logIn: async (username, node = 0, way = 0) => kept(await driver(node, way).logIn(username)),
     at: (person, node, way = 0) => kept(driver(node, way).withToken(person.token, person.user)),
     admin: async (node = 0) => {
       const username = newName();

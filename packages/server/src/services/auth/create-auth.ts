@@ -55,7 +55,8 @@ export async function createAuth({ store, bus, clock, config, securityLog }: Aut
   const keys = await SigningKeys.open(store, clock, config.signingKey);
   const accessTokens = new AccessTokens(keys, clock, config);
   const hashing = new HashingQueue({ concurrency: config.hashConcurrency, queue: config.hashQueue });
-  const credentials = new Credentials(new Passwords(hashing, config.bcryptCost), new LogInFailures(clock, config));
+  const failures = new LogInFailures(bus, clock, config);
+  const credentials = new Credentials(new Passwords(hashing, config.bcryptCost), failures);
   const tokens = new SessionTokens(accessTokens, keys.secretFor("refresh tokens"), clock, config);
   const identities = new Identities({ store, bus, clock, keys, accessTokens });
   const pageTokens = new PageTokens(keys.secretFor("page tokens"));

@@ -38,24 +38,26 @@ export class Identities {
   /** Access tokens whose signature was checked, by their hash: it is not checked again for every call. */
   readonly #verified = new BoundedMap<string, AccessClaims>(mostVerified);
   readonly #listeners = new Set<(ended: Ended) => void>();
+  readonly #doubters = new Set<(userId: string | undefined) => void>();
 
   constructor(options: IdentitiesOptions) {
     this.#options = options;
     this.#standings = new Standings(options.store, options.clock);
     this.#notices = new Notices(options.bus, {
       noticed: (notice) => this.#apply(notice),
-      lost: () => this.#standings.clear(),
+      lost: () => this.#doubtAll(),
     });
   }
 
   /**
-   * Whose token it is. Costs neither a statement nor a signature check when the same was asked within 5 s.
+   * Whose token it is. Costs neither a statement nor a signature check when the same was asked within 5 s; `fresh` for somebody who
+   * remembers the answer: the Store is asked then.
    * @throws ParlorError UNAUTHENTICATED: TOKEN_INVALID, TOKEN_EXPIRED or SESSION_REVOKED; whatever the Store throws
    */
-  async verify(token: string): Promise<Caller> {
+  async verify(token: string, { fresh = false }: { readonly fresh?: boolean } = {}): Promise<Caller> {
     if (token.length > longestToken) throw tokenInvalid();
     const id = apiTokenId(token);
-    return id === undefined ? this.#verifyAccess(token) : this.#verifyApi(token, id);
+    return id === undefined ? this.#verifyAccess(token, fresh) : this.#verifyApi(token, id, fresh);
   }
 
   /**
@@ -74,6 +76,15 @@ export class Identities {
     return () => this.#listeners.delete(listener);
   }
 
+  /**
+   * Calls back when what is known of a person may no longer be true, on this node or another, such as the role; without the person
+   * when word of anybody may have been lost. Until the returned function is called.
+   */
+  onDoubt(listener: (userId: string | undefined) => void): () => void {
+    this.#doubters.add(listener);
+    return () => this.#doubters.delete(listener);
+  }
+
   /** To be called after it was committed that sessions ended: they are refused, and their connections end, from now on. */
   ended(ended: Ended): void {
     if (ended.userId !== undefined || ended.sessionIds?.length !== 0) this.#notices.send(ended);
@@ -87,18 +98,25 @@ export class Identities {
   close(): void {
     this.#notices.close();
     this.#listeners.clear();
+    this.#doubters.clear();
   }
 
   #apply(notice: Notice): void {
     if (notice.sessionIds) this.#standings.drop(notice.sessionIds);
     if (notice.userId !== undefined) this.#standings.dropOwner(notice.userId);
     const { reason } = notice;
-    if (reason !== undefined) for (const listener of this.#listeners) listener({ ...notice, reason });
+    if (reason === undefined) for (const doubter of this.#doubters) doubter(notice.userId);
+    else for (const listener of this.#listeners) listener({ ...notice, reason });
   }
 
-  async #verifyAccess(token: string): Promise<Caller> {
+  #doubtAll(): void {
+    this.#standings.clear();
+    for (const doubter of this.#doubters) doubter(undefined);
+  }
+
+  async #verifyAccess(token: string, fresh: boolean): Promise<Caller> {
     const claims = await this.#claimsOf(token);
-    const row = await this.#standings.get(claims.sessionId);
+    const row = await this.#standings.get(claims.sessionId, fresh);
     if (row && (row.kind !== "session" || row.user_id !== claims.userId)) throw tokenInvalid();
     const { user_id: userId, username, role } = this.#requireGood(row);
     return { userId, username, role, sessionId: claims.sessionId, expiresAt: claims.expiresAt };
@@ -117,8 +135,8 @@ export class Identities {
     return claims;
   }
 
-  async #verifyApi(token: string, id: string): Promise<Caller> {
-    const row = await this.#standings.get(id);
+  async #verifyApi(token: string, id: string, fresh: boolean): Promise<Caller> {
+    const row = await this.#standings.get(id, fresh);
     if (row?.kind !== "api_token" || !timingSafeEqual(hashOf(token), row.secret_hash)) throw tokenInvalid();
     const { user_id: userId, username, role, scopes, expires_at } = this.#requireGood(row);
     const caller = { userId, username, role, sessionId: id, scopes: new Set<ApiToken_Scope>(scopes) };

@@ -1,7 +1,9 @@
+import { hash } from "node:crypto";
 import { Reason } from "@parlor/contract";
 import { addressKey } from "../../domain/addresses.ts";
 import { BoundedMap } from "../../domain/bounded-map.ts";
 import { exhausted } from "../../domain/refusals.ts";
+import type { Bus } from "../../ports/bus.ts";
 import type { Clock } from "../../ports/clock.ts";
 
 export interface FailureLimits {
@@ -17,35 +19,59 @@ export interface Attempt {
   succeeded(): void;
 }
 
+/** What nodes tell each other: an attempt began, or was right. */
+interface Word {
+  readonly key: string;
+  readonly succeeded?: true;
+}
+
+const topic = "log-ins";
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
 /**
- * Failed attempts per account and address, on every protocol together. Since the address counts, nobody can lock an owner
+ * Failed attempts per account and address, on every protocol and every node together. Since the address counts, nobody can lock an owner
  * out from elsewhere; since accounts that do not exist count alike, a lock tells nothing.
  *
- * An attempt counts as failed from its beginning, so that attempts at the same moment cannot slip through together.
+ * An attempt counts as failed from its beginning, so that attempts at the same moment cannot slip through together. What
+ * other nodes tell is added to what this one counts; while the bus is down each node counts by itself.
  */
 export class LogInFailures {
   readonly #clock: Clock;
   readonly #limits: FailureLimits;
+  readonly #bus: Bus;
   readonly #failures = new BoundedMap<string, number[]>(100_000);
 
-  constructor(clock: Clock, limits: FailureLimits) {
+  constructor(bus: Bus, clock: Clock, limits: FailureLimits) {
+    this.#bus = bus;
     this.#clock = clock;
     this.#limits = limits;
+    const receive = (payload: Uint8Array): void => this.#apply(JSON.parse(decoder.decode(payload)) as Word);
+    if (limits.rateLimits) bus.subscribe(topic, receive, () => undefined);
   }
 
   /** @throws ParlorError RESOURCE_EXHAUSTED/TOO_MANY_ATTEMPTS */
   begin(username: string, address: string): Attempt {
     if (!this.#limits.rateLimits) return { succeeded() {} };
     const key = keyOf(username, address);
-    const recent = this.#recent(key);
-    this.#refuseOver(recent);
-    this.#failures.set(key, [...recent, this.#clock.now()]);
-    return { succeeded: () => this.#failures.delete(key) };
+    this.#refuseOver(this.#recent(key));
+    this.#tell({ key });
+    return { succeeded: () => this.#tell({ key, succeeded: true }) };
   }
 
   /** The same refusal without counting, for what is not worth beginning. @throws ParlorError as begin */
   check(username: string, address: string): void {
     if (this.#limits.rateLimits) this.#refuseOver(this.#recent(keyOf(username, address)));
+  }
+
+  #tell(word: Word): void {
+    this.#apply(word);
+    this.#bus.publish(topic, encoder.encode(JSON.stringify(word)));
+  }
+
+  #apply({ key, succeeded }: Word): void {
+    if (succeeded) this.#failures.delete(key);
+    else this.#failures.set(key, [...this.#recent(key), this.#clock.now()]);
   }
 
   #recent(key: string): number[] {
@@ -61,6 +87,7 @@ export class LogInFailures {
   }
 }
 
+/** Hashed, since others may read the bus. */
 function keyOf(username: string, address: string): string {
-  return JSON.stringify([username, addressKey(address)]);
+  return hash("sha256", JSON.stringify([username, addressKey(address)]), "base64url");
 }

@@ -36,8 +36,8 @@ export class Standings {
     this.#clock = clock;
   }
 
-  async get(sessionId: string): Promise<StandingRow | undefined> {
-    const entry = this.#entries.get(sessionId);
+  async get(sessionId: string, fresh = false): Promise<StandingRow | undefined> {
+    const entry = fresh ? undefined : this.#entries.get(sessionId);
     const age = entry ? this.#clock.now() - entry.readAt : Infinity;
     if (entry && age >= 0 && age < freshMs) return entry.row;
     return this.#single.get(sessionId) ?? this.#readOne(sessionId);
