@@ -8,6 +8,7 @@ import {
   longSecret,
   networks,
   onOff,
+  optionalBrokerUrl,
   optionalInteger,
   optionalPostgresUrl,
   optionalRedisUrl,
@@ -230,6 +231,29 @@ const realtime = section("Live connections", {
   ),
 });
 
+const bridge = section("Bridge to an MQTT broker", {
+  brokerUrl: optionalBrokerUrl(
+    "PARLOR_BRIDGE_BROKER",
+    "An MQTT broker, such as Mosquitto, from which messages are taken and to which events are published. Without it, there is no bridge.",
+  ),
+  name: text(
+    "PARLOR_BRIDGE_NAME",
+    "parlor-bridge",
+    "The bridge's client id at the broker. Several bridges of one broker need names of their own, which stay the same.",
+  ),
+  shared: onOff(
+    "PARLOR_BRIDGE_SHARED",
+    "off",
+    "Whether several bridges share the messages that the broker has for them. When off, one of them takes all, in their order, and another " +
+      "one takes over when it ends. The broker must keep shared subscriptions over a restart, which Mosquitto 2.0 does not.",
+  ),
+  token: secret(
+    "PARLOR_BRIDGE_TOKEN",
+    "An API token with the scopes READ and WRITE. The events of the rooms of its account are published to the broker; " +
+      "without it, messages are only taken from there.",
+  ),
+});
+
 const log = section("Log", {
   level: choice(
     "PARLOR_LOG_LEVEL",
@@ -245,7 +269,7 @@ const log = section("Log", {
   ),
 });
 
-export const schema = { server, tls, database, redis, services, auth, limits, realtime, log } as const;
+export const schema = { server, tls, database, redis, services, auth, limits, realtime, bridge, log } as const;
 
 /** Variables of the command line's client commands; the server does not read them. */
 export const clientVariables: readonly string[] = ["PARLOR_URL", "PARLOR_TOKEN"];

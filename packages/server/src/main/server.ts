@@ -9,6 +9,7 @@ import { type Listener, listen } from "../transports/listen.ts";
 import { openAccounts } from "./accounts.ts";
 import type { Admin } from "./admin.ts";
 import { adminOf } from "./admin-of.ts";
+import { openBridge } from "./bridge.ts";
 import type { Config } from "./config.ts";
 import { mqttOf } from "./mqtt.ts";
 import { type Base, type Node, openBase, openNode, type StartOptions } from "./node.ts";
@@ -95,8 +96,10 @@ async function serve(base: Base, places: Places, here: Here | undefined, tls: Tl
     tls.follow(listener.renewTls, log);
     base.metrics.watch("tls_certificate_expiry_timestamp_seconds", () => tls.endsAt / 1000);
   }
+  const bridge = here && realtime && openBridge(here.node, dispatcher, realtime);
   const close = async (): Promise<void> => {
     tls?.close();
+    await bridge?.close();
     await quiet(base, listener, realtime, here);
     identities.close();
     places.close();

@@ -172,6 +172,15 @@ export function optionalRedisUrl(variable: string, doc: string): Setting<string 
   return optional(variable, kind, doc, true);
 }
 
+/** The address of an MQTT broker, which may hold a user name and a password. */
+export function optionalBrokerUrl(variable: string, doc: string): Setting<string | undefined> {
+  const kind = {
+    accepts: "a URL like mqtt://user:password@host:1883 (or mqtts, ws, wss)",
+    parse: (text: string) => (urlWith(["mqtt:", "mqtts:", "ws:", "wss:"], text) ? text : undefined),
+  };
+  return optional(variable, kind, doc, true);
+}
+
 /** A text of letters, digits and some marks. */
 export function word(variable: string, fallback: string, doc: string): Setting<string> {
   const kind = {
