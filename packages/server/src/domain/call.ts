@@ -21,6 +21,8 @@ export interface Call {
   readonly protocol: Protocol;
   /** The network address of the client. */
   readonly address: string;
+  /** Where in a trace the call is made (W3C Trace Context): what the client sent, and inside of a service where that is itself. */
+  readonly traceparent?: string;
   /** Left out when nobody is signed in, which only methods for ANYONE see. */
   readonly caller?: Caller;
   /** When the answer is of no use any more, in milliseconds since 1970; left out when the client did not say. */

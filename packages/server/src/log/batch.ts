@@ -3,6 +3,7 @@ import { type Kysely, sql } from "kysely";
 import { RoomPolicy } from "../domain/room-policy.ts";
 import type { Clock } from "../ports/clock.ts";
 import { type Database, DatabaseError } from "../ports/database.ts";
+import type { TraceParent } from "../ports/tracing.ts";
 import { storeOn } from "../store/kysely.ts";
 import { appendToLogs, lockRooms } from "../store/log-statements.ts";
 import type { RoomRow } from "../store/rooms.ts";
@@ -17,6 +18,8 @@ type Outcome = { readonly result: unknown } | { readonly error: unknown };
 interface Answer<R> {
   readonly resolve: (result: R) => void;
   readonly reject: (error: unknown) => void;
+  /** The span that waits for it; undefined when there is none. */
+  readonly from: TraceParent | undefined;
   /** Decided inside the transaction, told after COMMIT. */
   outcome: Outcome | undefined;
 }

@@ -1,11 +1,13 @@
 import { Code, ParlorError, Reason } from "@parlor/contract";
 import type { Clock } from "../ports/clock.ts";
 import { type Database, DatabaseError } from "../ports/database.ts";
+import type { Tracing } from "../ports/tracing.ts";
 import { commitBatch, type Work } from "./batch.ts";
 import type { Feeds } from "./feeds.ts";
 import { commitFromMemory } from "./optimistic.ts";
 import type { RoomTransaction } from "./room-transaction.ts";
 import type { SendDraft, SendResult } from "./sends.ts";
+import { traceCommit } from "./traced-commit.ts";
 
 /** How often a transaction that collided with another is tried again. */
 const attempts = 5;
@@ -21,6 +23,8 @@ export interface WriterOptions {
   readonly maxBatch: number;
   /** Work waiting beyond this is refused. */
   readonly maxWaiting: number;
+  /** Left out where traces are off. */
+  readonly tracing?: Tracing | undefined;
   readonly committed: (batch: { readonly size: number; readonly durationMs: number }) => void;
 }
 
@@ -57,12 +61,16 @@ export class LogWriter {
   }
 
   #send(draft: SendDraft): Promise<SendResult> {
-    return new Promise((resolve, reject) => this.#add({ kind: "send", roomId: draft.roomId, draft, resolve, reject, outcome: undefined }));
+    const from = this.#options.tracing?.current();
+    return new Promise((resolve, reject) =>
+      this.#add({ kind: "send", roomId: draft.roomId, draft, resolve, reject, from, outcome: undefined }),
+    );
   }
 
   #change<R>(roomId: string, apply: (room: RoomTransaction) => Promise<R>): Promise<R> {
+    const from = this.#options.tracing?.current();
     return new Promise((resolve, reject) =>
-      this.#add({ kind: "change", roomId, apply, resolve: resolve as (result: unknown) => void, reject, outcome: undefined }),
+      this.#add({ kind: "change", roomId, apply, resolve: resolve as (result: unknown) => void, reject, from, outcome: undefined }),
     );
   }
 
@@ -95,8 +103,14 @@ export class LogWriter {
       return;
     }
     this.#waiting.push(work);
-    // Not before the end of this turn of the event loop: what it brings shares the transaction.
-    this.#running ??= new Promise<void>((resolve) => setImmediate(resolve)).then(() => this.#run());
+    this.#running ??= this.#begin();
+  }
+
+  /** Not before the end of this turn of the event loop: what it brings shares the transaction. */
+  #begin(): Promise<void> {
+    const begin = (): Promise<void> => new Promise<void>((resolve) => setImmediate(resolve)).then(() => this.#run());
+    const { tracing } = this.#options;
+    return tracing === undefined ? begin() : tracing.outside(begin);
   }
 
   async #run(): Promise<void> {
@@ -116,8 +130,13 @@ export class LogWriter {
     return limit;
   }
 
+  #commit(batch: readonly Work[]): Promise<void> {
+    const { tracing } = this.#options;
+    return tracing === undefined ? this.#settle(batch) : traceCommit(tracing, batch, () => this.#settle(batch));
+  }
+
   /** Never throws: whatever happens becomes somebody's answer. */
-  async #commit(batch: readonly Work[]): Promise<void> {
+  async #settle(batch: readonly Work[]): Promise<void> {
     const start = performance.now();
     try {
       await this.#attempt(batch);

@@ -15,6 +15,7 @@ import {
   optionalText,
   optionalWebUrl,
   origins,
+  ratio,
   secret,
   section,
   several,
@@ -269,7 +270,27 @@ const log = section("Log", {
   ),
 });
 
-export const schema = { server, tls, database, redis, services, auth, limits, realtime, bridge, log } as const;
+const traces = section("Traces", {
+  endpoint: optionalWebUrl(
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "A collector of OpenTelemetry that takes OTLP as protobuf over HTTP, such as `http://127.0.0.1:4318`. With it, traces are on. " +
+      "Further `OTEL_EXPORTER_OTLP_...` variables, such as headers, mean what OpenTelemetry says.",
+  ),
+  tracesEndpoint: optionalWebUrl(
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "The whole address for traces, instead of `OTEL_EXPORTER_OTLP_ENDPOINT`.",
+  ),
+  serviceName: text("OTEL_SERVICE_NAME", "parlor", "The name of this server in traces."),
+  sampler: choice(
+    "OTEL_TRACES_SAMPLER",
+    "parentbased_always_on",
+    ["always_on", "always_off", "traceidratio", "parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio"],
+    "Which traces are recorded. With `parentbased_`, a caller that has begun a trace decides for it.",
+  ),
+  ratio: ratio("OTEL_TRACES_SAMPLER_ARG", "1", "The share of traces that samplers with a ratio record."),
+});
+
+export const schema = { server, tls, database, redis, services, auth, limits, realtime, bridge, log, traces } as const;
 
 /** Variables of the command line's client commands; the server does not read them. */
 export const clientVariables: readonly string[] = ["PARLOR_URL", "PARLOR_TOKEN"];

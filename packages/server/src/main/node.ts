@@ -1,9 +1,13 @@
+import { randomUUID } from "node:crypto";
 import type { Kysely } from "kysely";
+import { tracedBus } from "../engines/bus-traced.ts";
+import { tracedDatabase } from "../engines/database-traced.ts";
 import type { Bus } from "../ports/bus.ts";
 import { type Clock, systemClock } from "../ports/clock.ts";
 import type { Database, Pooled } from "../ports/database.ts";
 import { type Log, noLog } from "../ports/log.ts";
 import type { Metrics } from "../ports/metrics.ts";
+import type { Tracing } from "../ports/tracing.ts";
 import { durabilityWarnings } from "../store/durability.ts";
 import { storeOver } from "../store/kysely.ts";
 import { migrate } from "../store/migrator.ts";
@@ -13,6 +17,7 @@ import { watchBus } from "./bus-metrics.ts";
 import type { Config } from "./config.ts";
 import { openDatabase } from "./database.ts";
 import { createMetrics, type PrometheusMetrics } from "./metrics.ts";
+import { openTracing, tracedLog } from "./traces.ts";
 
 export interface StartOptions {
   readonly log?: Log;
@@ -32,6 +37,8 @@ export interface Base {
   readonly bus: Bus;
   /** Whether there may be other nodes on the bus. */
   readonly clustered: boolean;
+  /** Left out where traces are off. */
+  readonly tracing?: Tracing | undefined;
 }
 
 /** What the parts of a node share: a process that works with the Store. */
@@ -41,23 +48,25 @@ export interface Node extends Base {
 }
 
 /** Opens what every process stands on. */
-export async function openBase(config: Config, { log = noLog, clock = systemClock, ...given }: StartOptions): Promise<Base> {
+export async function openBase(config: Config, { log: given = noLog, clock = systemClock, ...opened }: StartOptions): Promise<Base> {
+  const tracing = await openTracing(config, randomUUID(), given);
+  const log = tracing === undefined ? given : tracedLog(given, tracing);
   const metrics = createMetrics();
-  const bus = given.bus ?? (await openBus(config, log));
+  const bus = opened.bus ?? (await openBus(config, log));
   watchBus(bus, metrics);
-  const clustered = given.bus !== undefined || config.redis.url !== undefined;
-  return { config, log, clock, metrics, bus, clustered };
+  const clustered = opened.bus !== undefined || config.redis.url !== undefined;
+  return { config, log, clock, metrics, bus: tracedBus(bus, tracing), clustered, tracing };
 }
 
 /** Opens the database, with a schema that is up to date. @throws DatabaseError, SchemaError */
 export async function openNode(base: Base, given: StartOptions): Promise<Node> {
   const database = given.database ?? (await openDatabase(base.config.database));
   try {
-    const store = storeOver(database);
-    await migrate(store);
+    await migrate(storeOver(database));
     for (const warning of await durabilityWarnings(database)) base.log.warn({}, warning);
     watchSessions(database, base.metrics);
-    return { ...base, database, store };
+    const traced = base.tracing === undefined ? database : tracedDatabase(database, base.tracing);
+    return { ...base, database: traced, store: storeOver(traced) };
   } catch (error) {
     await database.close();
     throw error;

@@ -5,7 +5,11 @@ import { type Node, reportFaults } from "./node.ts";
 import type { Rooms } from "./rooms.ts";
 
 /** Who follows the rooms' logs. */
-export function openHub({ config, log, clock, metrics, store }: Node, { auth }: Accounts, { feeds, userHints, checkMs }: Rooms): Hub {
+export function openHub(
+  { config, log, clock, metrics, store, tracing }: Node,
+  { auth }: Accounts,
+  { feeds, userHints, checkMs }: Rooms,
+): Hub {
   const reportFault = reportFaults(log);
   const hub = new Hub({
     ...config.realtime,
@@ -15,6 +19,7 @@ export function openHub({ config, log, clock, metrics, store }: Node, { auth }: 
     userHints,
     checkMs,
     metrics,
+    tracing,
     reportFault,
     now: () => clock.now(),
     stillValid: (ids) => auth.identities.stillValid(ids),

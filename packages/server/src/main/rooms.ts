@@ -26,7 +26,7 @@ export interface Rooms {
   readonly purge: Purge;
 }
 
-export function openRooms({ config, log, clock, metrics, database, store, bus }: Node): Rooms {
+export function openRooms({ config, log, clock, metrics, database, store, bus, tracing }: Node): Rooms {
   const reportFault = reportFaults(log);
   const { ringEvents, catchUpPageEvents } = config.realtime;
   const limits = { ringEvents, ringBytes, pageSize: catchUpPageEvents };
@@ -46,6 +46,7 @@ export function openRooms({ config, log, clock, metrics, database, store, bus }:
     feeds,
     clock,
     ...batching,
+    tracing,
     committed: ({ size, durationMs }) => metrics.committed(size, durationMs),
   });
   metrics.watch("log_waiting", () => writer.waiting);

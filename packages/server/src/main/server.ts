@@ -53,6 +53,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     places.close();
     await base.bus.close();
     await node?.database.close();
+    await base.tracing?.close();
     throw error;
   }
 }
@@ -105,6 +106,7 @@ async function serve(base: Base, places: Places, here: Here | undefined, tls: Tl
     places.close();
     await base.bus.close();
     await here?.node.database.close();
+    await base.tracing?.close();
   };
   return {
     port: listener.port,

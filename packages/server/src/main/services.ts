@@ -51,7 +51,7 @@ function readMarked({ userHints }: Rooms, hub: Hub | undefined): Hub["readMarked
 
 /** What the dispatcher needs beside the services. */
 export function dispatching(base: Base, verify: (token: string) => Promise<Caller>): DispatcherOptions {
-  const { config, metrics, log } = base;
+  const { config, metrics, log, tracing } = base;
   const { limits } = config;
   const allowances = {
     calls: { perSecond: limits.callsPerSecond, burst: limits.callsBurst },
@@ -65,6 +65,7 @@ export function dispatching(base: Base, verify: (token: string) => Promise<Calle
     ...(limits.rateLimits && { allowances }),
     securityLog: securityLog(log),
     metrics,
+    tracing,
   };
 }
 

@@ -67,6 +67,12 @@ export function optionalInteger(variable: string, [least, most]: readonly [numbe
   return optional(variable, integerKind(least, most), doc);
 }
 
+/** A share, from 0 to 1. */
+export function ratio(variable: string, fallback: string, doc: string): Setting<number> {
+  const parse = (text: string): number | undefined => (/^\d*\.?\d+$/.test(text) ? inRange(Number(text), 0, 1) : undefined);
+  return setting(variable, { accepts: "a number from 0 to 1", parse }, fallback, doc);
+}
+
 /** A number with one of the units, as a count of the smallest. */
 function withUnit(text: string, units: Readonly<Record<string, number>>): number | undefined {
   const [, digits, unit] = /^(\d{1,12}) ?([A-Za-z]+)$/.exec(text) ?? [];

@@ -25,6 +25,7 @@ import { RoomEvent } from "../domain/room-event.ts";
 import type { Feeds } from "../log/feeds.ts";
 import type { UserHints } from "../log/user-hints.ts";
 import type { Metrics } from "../ports/metrics.ts";
+import type { Tracing } from "../ports/tracing.ts";
 import type { Schema } from "../store/schema.ts";
 import { Arrivals } from "./arrivals.ts";
 import type { Calls } from "./calls.ts";
@@ -47,6 +48,8 @@ export interface HubOptions {
   /** How often the Store is asked for what other nodes did (milliseconds); left out where there are none. */
   readonly checkMs?: number | undefined;
   readonly metrics: Metrics;
+  /** Left out where traces are off. */
+  readonly tracing?: Tracing | undefined;
   readonly heartbeatMs: number;
   readonly deadAfterMs: number;
   readonly helloTimeoutMs: number;
@@ -87,9 +90,12 @@ export class Hub implements Realtime, ConnectionOwner {
     this.outboundBytes = options.outboundBytes;
     this.now = options.now;
     this.#channels = new Channels(options.feeds, this.queue, {
-      delivered(events, readers, lagMs): void {
+      tracing: options.tracing,
+      delivered(events, readers, lagMs, from): void {
         options.metrics.delivered(events * readers);
         options.metrics.fannedOut(lagMs);
+        if (from === undefined) return;
+        options.tracing?.record("fan out", lagMs, { from, attributes: { "parlor.events": events, "parlor.readers": readers } });
       },
       fellBehind(follower, after): void {
         void catchUp(follower, after).catch((error: unknown) => {

@@ -1,6 +1,7 @@
 import type { Goodbye_Reason } from "@parlor/contract";
 import type { RoomEvent } from "../domain/room-event.ts";
 import type { RoomFeed } from "../log/room-feed.ts";
+import type { TraceParent, Tracing } from "../ports/tracing.ts";
 import type { FrameFormat, Sink } from "./sink.ts";
 import type { TurnQueue, TurnTask } from "./turn-queue.ts";
 
@@ -30,8 +31,10 @@ export interface Follower {
 
 /** What channels tell their hub. */
 export interface ChannelOwner {
-  /** After the last write: how many events went to how many readers, and how long that took since they came. */
-  delivered(events: number, readers: number, lagMs: number): void;
+  /** Left out where traces are off. */
+  readonly tracing: Tracing | undefined;
+  /** After the last write: how many events went to how many readers, how long that took since they came, and in which span they came. */
+  delivered(events: number, readers: number, lagMs: number, from: TraceParent | undefined): void;
   /** A follower takes no more for now: it is to go on after this `seq` as it acknowledges. */
   fellBehind(follower: Follower, after: number): void;
 }
@@ -48,6 +51,7 @@ interface Delivery {
   readonly followers: readonly Follower[];
   readonly bytes: EncodedRun;
   readonly since: number;
+  readonly from: TraceParent | undefined;
   next: number;
 }
 
@@ -61,6 +65,8 @@ export class RoomChannel implements TurnTask {
   #pending: RoomEvent[] = [];
   /** When the oldest pending event came. */
   #pendingSince = 0;
+  /** The span in which it came. */
+  #pendingFrom: TraceParent | undefined;
   #deliveries: Delivery[] = [];
   /** Replaced, never changed, while a delivery walks over it. */
   #live: Follower[] = [];
@@ -78,7 +84,10 @@ export class RoomChannel implements TurnTask {
   /** Durable events, in order. */
   push(events: readonly RoomEvent[]): void {
     if (this.#live.length === 0 || events.length === 0) return;
-    if (this.#pending.length === 0) this.#pendingSince = performance.now();
+    if (this.#pending.length === 0) {
+      this.#pendingSince = performance.now();
+      this.#pendingFrom = this.#owner.tracing?.current();
+    }
     for (const event of events) this.#pending.push(event);
     this.#queue.add(this);
   }
@@ -113,14 +122,15 @@ export class RoomChannel implements TurnTask {
 
   run(deadline: number): boolean {
     if (this.#pending.length > 0) {
+      const [since, from] = [this.#pendingSince, this.#pendingFrom];
       for (const events of split(this.#pending, frameBytes))
-        this.#deliveries.push({ events, followers: this.#live, bytes: new Map(), since: this.#pendingSince, next: 0 });
+        this.#deliveries.push({ events, followers: this.#live, bytes: new Map(), since, from, next: 0 });
       this.#pending = [];
     }
     for (let delivery = this.#deliveries[0]; delivery; delivery = this.#deliveries[0]) {
       if (!this.#deliver(delivery, deadline)) return false;
       this.#deliveries.shift();
-      this.#owner.delivered(delivery.events.length, delivery.followers.length, performance.now() - delivery.since);
+      this.#owner.delivered(delivery.events.length, delivery.followers.length, performance.now() - delivery.since, delivery.from);
     }
     return true;
   }

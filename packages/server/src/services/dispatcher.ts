@@ -27,9 +27,11 @@ import type { Allowance, RateLimiter } from "../domain/rate-limits.ts";
 import { denied, exhausted, unauthenticated } from "../domain/refusals.ts";
 import type { SecurityLog } from "../domain/security-log.ts";
 import type { Metrics } from "../ports/metrics.ts";
+import type { Tracing } from "../ports/tracing.ts";
 import type { Calls } from "../realtime/calls.ts";
 import type { Api } from "./api.ts";
 import { asParlorError } from "./faults.ts";
+import { traceCall } from "./traced-call.ts";
 
 /** A service of the contract with the object that carries it out. */
 export interface Hosted {
@@ -48,6 +50,8 @@ export interface DispatcherOptions {
   readonly allowances?: { readonly calls: Allowance; readonly sends: Allowance; readonly signUps: Allowance; readonly logIns: Allowance };
   readonly securityLog: SecurityLog;
   readonly metrics: Metrics;
+  /** Left out where traces are off. */
+  readonly tracing?: Tracing | undefined;
 }
 
 interface Route {
@@ -85,7 +89,13 @@ export class Dispatcher implements Api, Calls {
     }
   }
 
-  async call(method: DescMethod, request: Message, call: Call): Promise<Message> {
+  call(method: DescMethod, request: Message, call: Call): Promise<Message> {
+    const { tracing } = this.#options;
+    if (tracing === undefined) return this.#answer(method, request, call);
+    return traceCall(tracing, method, call, (traced) => this.#answer(method, request, traced));
+  }
+
+  async #answer(method: DescMethod, request: Message, call: Call): Promise<Message> {
     const start = performance.now();
     const name = `${method.parent.name}.${method.name}`;
     try {

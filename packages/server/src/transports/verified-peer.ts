@@ -6,6 +6,6 @@ import { TLSSocket } from "node:tls";
  * request, of a WebSocket, or of an HTTP/2 session.
  */
 export function verifiedPeer(socket: Socket | undefined): boolean {
-  // A client that resumes a session of TLS 1.3 counts as authorized even when it has never shown a certificate.
+  // The certificate itself is asked for, too: Node calls a client authorized that needs none, as with pre-shared keys.
   return socket instanceof TLSSocket && socket.authorized && socket.getPeerX509Certificate() !== undefined;
 }

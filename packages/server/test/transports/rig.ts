@@ -18,6 +18,7 @@ import { noLog } from "../../src/ports/log.ts";
 import type { Connection, Origin, Realtime } from "../../src/realtime/connection.ts";
 import type { Sink } from "../../src/realtime/sink.ts";
 import type { Api } from "../../src/services/api.ts";
+import type { ServiceProofs } from "../../src/transports/grpc/service-trust.ts";
 import { type ListenConfig, type Listener, listen } from "../../src/transports/listen.ts";
 import type { MqttDoor } from "../../src/transports/protocols.ts";
 import type { TlsIdentity } from "../../src/transports/secure-door.ts";
@@ -145,12 +146,20 @@ export interface RigOptions extends Partial<ListenConfig> {
   readonly metricsFor?: "local" | "all" | "off";
   readonly tls?: TlsIdentity;
   readonly mqtt?: MqttDoor;
+  readonly proofs?: ServiceProofs;
 }
 
 const document = (name: string): string => readFileSync(new URL(`../../../contract/${name}.json`, import.meta.url), "utf8");
 
 /** A listener on a free port with nothing but bytes behind it. */
-export async function rig({ ready = async () => true, metricsFor = "local", tls, mqtt, ...config }: RigOptions = {}): Promise<Rig> {
+export async function rig({
+  ready = async () => true,
+  metricsFor = "local",
+  tls,
+  mqtt,
+  proofs = {},
+  ...config
+}: RigOptions = {}): Promise<Rig> {
   const api = new FakeApi();
   const realtime = new FakeRealtime();
   const listener = await listen({
@@ -174,6 +183,7 @@ export async function rig({ ready = async () => true, metricsFor = "local", tls,
     documents: { openapi: document("openapi"), asyncapi: document("asyncapi") },
     ...(mqtt === undefined ? {} : { mqtt }),
     tls,
+    proofs,
     log: noLog,
   });
   return { api, realtime, listener, url: listener.url, port: listener.port, [Symbol.asyncDispose]: () => listener.close() };

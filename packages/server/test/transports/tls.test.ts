@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
+import { type ClientHttp2Session, connect as connectHttp2, type IncomingHttpHeaders } from "node:http2";
 import { request as requestHttps } from "node:https";
 import { connect as connectPlain, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
@@ -10,11 +10,12 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { Client, credentials } from "@grpc/grpc-js";
 import { GetMeRequestSchema, ServerFrameSchema } from "@parlor/contract";
 import { WebSocket } from "ws";
+import { forwardedBytes } from "../../src/domain/forwarded-call.ts";
 import { verifiedPeer } from "../../src/transports/verified-peer.ts";
 import { type Authority, type Certificate, createAuthority, noOpenssl } from "../support/certificates.ts";
 import { framesIn, PREFACE, settings, Type } from "./http2-frames.ts";
 import { RawSocket } from "./raw-socket.ts";
-import { type Rig, type RigOptions, rig } from "./rig.ts";
+import { caller, type Rig, type RigOptions, rig } from "./rig.ts";
 
 const get = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
 const me = "/api/v1/users/me";
@@ -231,6 +232,35 @@ describe("TLS on the one port", { skip: noOpenssl ?? false }, () => {
       assert.deepEqual(seen, [false, true]);
     });
   }
+
+  test("a resumed session does not make a service of a client that never showed a certificate", async () => {
+    await using server = await secureRig({ tls: { ...own, clientCa: authority.cert }, proofs: { certificates: true } });
+    const peer = authority.issue("peer");
+    const forwarded = forwardedBytes({ protocol: "rest", address: "192.0.2.1", caller }).toString("base64");
+    /** The status of a call that claims to be passed on for somebody, and what a later connection resumes with. */
+    const passOn = async (options: ConnectionOptions): Promise<{ readonly status: string; readonly ticket: Buffer | undefined }> => {
+      const socket = await secure(server.port, { ALPNProtocols: ["h2"], ...options });
+      let ticket: Buffer | undefined;
+      socket.on("session", (one) => (ticket = one));
+      assert.equal(socket.isSessionReused(), options.session !== undefined);
+      const session = connectHttp2(server.url, { createConnection: () => socket });
+      session.on("error", () => {});
+      const headers = { ":method": "POST", ":path": "/parlor.v1.UsersService/GetMe", "content-type": "application/grpc", te: "trailers" };
+      const stream = session.request({ ...headers, "parlor-call-bin": forwarded });
+      const statusIn = (fields: IncomingHttpHeaders): string | undefined => fields["grpc-status"] as string | undefined;
+      let status: string | undefined;
+      stream.on("response", (fields) => (status ??= statusIn(fields))).on("trailers", (fields) => (status ??= statusIn(fields)));
+      stream.resume().end(Buffer.alloc(5));
+      await once(stream, "close");
+      session.destroy();
+      return { status: status ?? "none", ticket };
+    };
+    const stranger = await passOn({});
+    assert.equal(stranger.status, "16");
+    assert.ok(stranger.ticket);
+    assert.equal((await passOn({ session: stranger.ticket })).status, "16");
+    assert.equal((await passOn({ cert: peer.cert, key: peer.key })).status, "0");
+  });
 
   test("what a reader does not take is seen as waiting, as without TLS", async () => {
     await using server = await secureRig();

@@ -138,11 +138,12 @@ export class ServiceChannel {
     });
   }
 
-  #metadata(call: Pick<Call, "requestId" | "protocol" | "address" | "caller">): Metadata {
+  #metadata(call: Pick<Call, "requestId" | "protocol" | "address" | "caller" | "traceparent">): Metadata {
     const metadata = new Metadata();
     if (this.#token !== undefined) metadata.set(serviceMetadata.token, this.#token);
     metadata.set(serviceMetadata.call, forwardedBytes(call));
     metadata.set("x-request-id", call.requestId);
+    if (call.traceparent !== undefined) metadata.set("traceparent", call.traceparent);
     return metadata;
   }
 }

@@ -4,6 +4,7 @@ import { readForwarded, serviceMetadata } from "../../domain/forwarded-call.ts";
 import type { ClientAddresses } from "../client-address.ts";
 import { malformed } from "../errors.ts";
 import { requestIdOf } from "../request-id.ts";
+import { traceOf } from "../trace-parent.ts";
 
 /**
  * What a call brings beside its message, wherever HTTP/2 headers come from. Whose call another service passes on stands in
@@ -13,8 +14,9 @@ import { requestIdOf } from "../request-id.ts";
 export function callOf(headers: IncomingHttpHeaders, peer: string | undefined, addresses: ClientAddresses): Call {
   const requestId = requestIdOf(headers["x-request-id"]);
   const forwarded = headers[serviceMetadata.call];
-  if (forwarded !== undefined) return { requestId, ...forwardedCall(forwarded as string) };
-  return { requestId, protocol: "grpc", address: addresses.of(peer, headers["x-forwarded-for"] as string | undefined) };
+  const about = { requestId, ...traceOf(headers) };
+  if (forwarded !== undefined) return { ...about, ...forwardedCall(forwarded as string) };
+  return { ...about, protocol: "grpc", address: addresses.of(peer, headers["x-forwarded-for"] as string | undefined) };
 }
 
 function forwardedCall(base64: string): Omit<Call, "requestId"> {

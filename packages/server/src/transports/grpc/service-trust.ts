@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Http2Session, IncomingHttpHeaders } from "node:http2";
 import { serviceMetadata } from "../../domain/forwarded-call.ts";
+import { verifiedPeer } from "../verified-peer.ts";
 
 /** How other services prove who they are. With neither, nobody is believed. */
 export interface ServiceProofs {
@@ -29,8 +30,7 @@ export class ServiceTrust {
   isProven(headers: IncomingHttpHeaders, session: Http2Session | undefined): boolean {
     const given = headers[serviceMetadata.token];
     if (this.#token && typeof given === "string" && timingSafeEqual(digest(given), this.#token)) return true;
-    const { authorized } = (session?.socket ?? {}) as { readonly authorized?: boolean };
-    return this.#certificates && authorized === true;
+    return this.#certificates && verifiedPeer(session?.socket);
   }
 }
 

@@ -85,7 +85,7 @@ function deadlineOf(call: Incoming): Pick<Call, "deadline"> {
 /** The headers that count here, as HTTP/2 has them. */
 function headersOf({ metadata }: Incoming): Record<string, string> {
   const headers: Record<string, string> = {};
-  for (const name of ["authorization", "x-request-id", "x-forwarded-for", serviceMetadata.call]) {
+  for (const name of ["authorization", "x-request-id", "x-forwarded-for", "traceparent", serviceMetadata.call]) {
     const [value] = metadata.get(name);
     if (value !== undefined) headers[name] = typeof value === "string" ? value : value.toString("base64");
   }

@@ -5,6 +5,7 @@ import { type Call, type Caller, callerOf } from "../../domain/call.ts";
 import type { Api } from "../../services/api.ts";
 import { bearerOf } from "../bearer.ts";
 import type { ClientAddresses } from "../client-address.ts";
+import { traceOf } from "../trace-parent.ts";
 import { textOf } from "../utf8.ts";
 import { queryPairs } from "./query.ts";
 
@@ -42,7 +43,7 @@ async function identify(request: FastifyRequest, { api, addresses }: MethodDeps,
   const { headers } = request;
   const address = addresses.of(request.socket.remoteAddress, headers["x-forwarded-for"] as string | undefined);
   const caller: Caller | undefined = await api.authenticate(bearerOf(headers.authorization), { protocol: "rest", address });
-  const call: Call = { requestId: request.id, protocol: "rest", address, ...(caller === undefined ? {} : { caller }) };
+  const call: Call = { requestId: request.id, protocol: "rest", address, ...traceOf(headers), ...(caller === undefined ? {} : { caller }) };
   if (!open) callerOf(call);
   calls.set(request, call);
 }
