@@ -24,6 +24,7 @@ type Loader = () => Promise<Command>;
 const groups: Readonly<Record<string, Readonly<Record<string, Loader>>>> = {
   "Server:": {
     serve: async () => (await import("./commands/serve.ts")).serveCommand(),
+    bridge: async () => (await import("./commands/bridge.ts")).bridgeCommand(),
     migrate: async () => (await import("./commands/migrate.ts")).migrateCommand(),
     health: async () => (await import("./commands/health.ts")).healthCommand(),
     user: async () => (await import("./commands/user.ts")).userCommand(),
