@@ -13,6 +13,7 @@ import { engines, freshPglite, freshPostgres } from "../support/databases.ts";
 import { clientDriver } from "../support/drivers/client.ts";
 import { Inbox } from "../support/inbox.ts";
 import { password, testEnvironment } from "../support/running.ts";
+import { partNames, servicesApart, whyNotApart } from "../support/services-apart.ts";
 
 const traceId = "0af7651916cd43dd8448eb211c80319c";
 const callerSpan = "b7ad6b7169203331";
@@ -120,4 +121,21 @@ test("a collector that takes nothing costs one warning, and nothing else", async
   await close();
   refusing.close();
   assert.equal(warnings.items.filter((message) => message.includes("collector")).length, 1);
+});
+
+test("services apart are one trace: the gateway's call is the parent of the service's", { skip: whyNotApart ?? false }, async () => {
+  await using collector = await startCollector();
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url };
+  const names = partNames.map((part) => [part, { OTEL_SERVICE_NAME: part }]);
+  const apart = await servicesApart({ env, only: Object.fromEntries(names) });
+  const ada = await clientDriver(apart.url, "json").signUp("ada");
+  const { room } = await ada.call(RoomsService.method.createRoom, { name: "Engines" });
+  await send(apart.server, ada.token, room?.id ?? "");
+  ada.close();
+  await apart[Symbol.asyncDispose]();
+  const calls = collector.spans.filter((span) => span.traceId === traceId && span.name === "MessagesService.SendMessage");
+  const [gateway, service] = ["gateway", "rooms,messages"].map((name) => calls.find(({ resource }) => resource["service.name"] === name));
+  assert.equal(gateway?.parentId, callerSpan);
+  assert.ok(service && service.parentId === gateway?.id);
+  assert.ok(collector.spans.some(({ name, parentId }) => name === "commit" && parentId === service.id));
 });
