@@ -13,8 +13,11 @@ export type MqttDoor = (stream: Duplex, address: string) => void;
 
 export type DoorName = keyof Doors;
 
-/** The names by which clients ask for a protocol in the handshake of TLS (ALPN, RFC 7301). The first is preferred. */
-export const alpnNames: Readonly<Record<DoorName, string>> = { grpc: "h2", http: "http/1.1", mqtt: "mqtt" };
+/**
+ * The names by which clients ask for a protocol in the handshake of TLS (ALPN, RFC 7301). The first is preferred: browsers offer
+ * HTTP/1.1 and HTTP/2, and want REST and WebSockets; clients of gRPC offer HTTP/2 alone.
+ */
+export const alpnNames: Readonly<Record<DoorName, string>> = { http: "http/1.1", grpc: "h2", mqtt: "mqtt" };
 
 // RFC 9113, section 3.4. No HTTP/1.1 method begins with its first four bytes, and nothing else needs more to be told apart.
 const HTTP2_PREFACE = Buffer.from("PRI ");
