@@ -1,6 +1,7 @@
 // PostgreSQL through a pool of sessions.
+import { setTimeout as sleep } from "node:timers/promises";
 import pg, { type ClientBase, type PoolConfig } from "pg";
-import type { Connection, Database, Pooled, SqlResult, SqlValue } from "../ports/database.ts";
+import { type Connection, type Database, DatabaseError, type Pooled, type SqlResult, type SqlValue } from "../ports/database.ts";
 import { inTransaction, PgConnection } from "./pg-connection.ts";
 import { toDatabaseError } from "./pg-errors.ts";
 import { PreparedStatements } from "./pg-statements.ts";
@@ -27,6 +28,9 @@ export interface PostgresOptions {
 /** How much later than the server's own time-out a silent connection counts as lost, in milliseconds. */
 const ANSWER_MARGIN_MS = 10_000;
 
+/** While the server is restarted, calls that changed nothing yet wait for it this long at most, in milliseconds. */
+const RETURN_MS = 2000;
+
 /**
  * Opens a pool of sessions, the first of them at once.
  * @throws DatabaseError `unavailable` when the server cannot be reached, `fault` when it refuses (password, no such database).
@@ -35,7 +39,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
   const statementTimeoutMs = options.statementTimeoutMs ?? 30_000;
   const database = new PostgresDatabase(poolConfig(options, statementTimeoutMs), statementTimeoutMs + ANSWER_MARGIN_MS);
   try {
-    await database.query("select 1");
+    await database.open();
   } catch (error) {
     await database.close();
     throw error;
@@ -67,11 +71,14 @@ function poolConfig(options: PostgresOptions, statementTimeoutMs: number): PoolC
 class PostgresDatabase implements Database, Pooled {
   readonly #pool: pg.Pool;
   readonly #answerTimeoutMs: number;
+  readonly #returnMs: number;
   readonly #statements = new WeakMap<ClientBase, PreparedStatements>();
+  #opened = false;
   #closed: Promise<void> | undefined;
 
   constructor(config: PoolConfig, answerTimeoutMs: number) {
     this.#answerTimeoutMs = answerTimeoutMs;
+    this.#returnMs = Math.min(RETURN_MS, config.connectionTimeoutMillis ?? RETURN_MS);
     this.#pool = new pg.Pool(config);
     // A lost session is known by the calls that fail, and by the pool, which makes another. Unheard, these would throw.
     this.#pool.on("error", () => {});
@@ -83,12 +90,25 @@ class PostgresDatabase implements Database, Pooled {
     return { open: totalCount, used: totalCount - idleCount, waiting: waitingCount };
   }
 
+  /** Makes the first session. */
+  async open(): Promise<void> {
+    const client = await this.#pool.connect().catch(fail);
+    client.release();
+    this.#opened = true;
+  }
+
+  /** A statement that only reads is asked again when its session was lost, as all are when the server is restarted. */
   async query<Row>(sql: string, params?: readonly SqlValue[]): Promise<SqlResult<Row>> {
-    const connection = await this.connect();
-    try {
-      return await connection.query<Row>(sql, params);
-    } finally {
-      await connection.release();
+    const until = performance.now() + this.#returnMs;
+    for (;;) {
+      const connection = await this.#session();
+      try {
+        return await connection.query<Row>(sql, params);
+      } catch (error) {
+        if (!connection.broken || !isUnavailable(error) || performance.now() >= until) throw error;
+      } finally {
+        await connection.release();
+      }
     }
   }
 
@@ -96,12 +116,8 @@ class PostgresDatabase implements Database, Pooled {
     return inTransaction(await this.connect(), work);
   }
 
-  async connect(): Promise<Connection> {
-    const client = await this.#checkOut();
-    const statements = this.#statements.get(client) ?? new PreparedStatements();
-    this.#statements.set(client, statements);
-    const onRelease = (broken: boolean) => client.release(broken);
-    return new PgConnection({ client, statements, onRelease, answerTimeoutMs: this.#answerTimeoutMs });
+  connect(): Promise<Connection> {
+    return this.#session();
   }
 
   close(): Promise<void> {
@@ -109,11 +125,34 @@ class PostgresDatabase implements Database, Pooled {
     return this.#closed;
   }
 
+  async #session(): Promise<PgConnection> {
+    const client = await this.#checkOut();
+    const statements = this.#statements.get(client) ?? new PreparedStatements();
+    this.#statements.set(client, statements);
+    const onRelease = (broken: boolean) => client.release(broken);
+    return new PgConnection({ client, statements, onRelease, answerTimeoutMs: this.#answerTimeoutMs });
+  }
+
   async #checkOut(): Promise<pg.PoolClient> {
-    try {
-      return await this.#pool.connect();
-    } catch (error) {
-      throw toDatabaseError(error, false);
+    const until = performance.now() + this.#returnMs;
+    for (let wait = 20; ; wait = Math.min(2 * wait, 250)) {
+      const client = await this.#pool.connect().catch(toDatabaseErrorOf);
+      if (!(client instanceof DatabaseError)) return client;
+      const hopeless = client.kind !== "unavailable" || !this.#opened || this.#closed !== undefined;
+      if (hopeless || performance.now() + wait >= until) throw client;
+      await sleep(wait * (0.5 + Math.random() / 2));
     }
   }
+}
+
+function toDatabaseErrorOf(error: unknown): DatabaseError {
+  return toDatabaseError(error, false);
+}
+
+function fail(error: unknown): never {
+  throw toDatabaseErrorOf(error);
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof DatabaseError && error.kind === "unavailable";
 }

@@ -1,6 +1,6 @@
 import type { Client, QueryConfig, QueryResult } from "pg";
 import { type Connection, DatabaseError, type SqlResult, type SqlValue } from "../ports/database.ts";
-import { endsSession, isStalePlan, toDatabaseError } from "./pg-errors.ts";
+import { endsSession, isStalePlan, isStandby, toDatabaseError } from "./pg-errors.ts";
 import type { PreparedStatements } from "./pg-statements.ts";
 import { encodeParameter } from "./pg-values.ts";
 
@@ -45,6 +45,11 @@ export class PgConnection implements Connection {
     }
   }
 
+  /** Whether the session was lost. */
+  get broken(): boolean {
+    return this.#broken;
+  }
+
   async release(): Promise<void> {
     if (this.#released) return;
     this.#released = true;
@@ -74,7 +79,7 @@ export class PgConnection implements Connection {
   }
 
   #failure(error: unknown, sql: string, inDoubt: boolean): DatabaseError {
-    if (endsSession(error)) this.#broken = true;
+    if (endsSession(error) || isStandby(error)) this.#broken = true;
     if (isStalePlan(error)) this.#session.statements.forget(sql);
     return toDatabaseError(error, inDoubt);
   }

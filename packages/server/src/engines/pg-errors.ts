@@ -44,6 +44,11 @@ export function endsSession(error: unknown): boolean {
   return !isServerError(error) || error.severity === "FATAL" || error.severity === "PANIC";
 }
 
+/** A server that may not write: after a failover, another one may be behind the same address. */
+export function isStandby(error: unknown): boolean {
+  return isServerError(error) && error.code === "25006";
+}
+
 /**
  * @param inDoubt whether the statement may have taken effect although its answer was lost.
  */

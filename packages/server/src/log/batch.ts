@@ -2,12 +2,13 @@ import { ParlorError } from "@parlor/contract";
 import { type Kysely, sql } from "kysely";
 import { RoomPolicy } from "../domain/room-policy.ts";
 import type { Clock } from "../ports/clock.ts";
-import { type Database, DatabaseError } from "../ports/database.ts";
+import { type Connection, type Database, DatabaseError } from "../ports/database.ts";
 import type { TraceParent } from "../ports/tracing.ts";
 import { storeOn } from "../store/kysely.ts";
-import { appendToLogs, lockRooms } from "../store/log-statements.ts";
+import { appendToLogs, beginTransaction, lockRooms } from "../store/log-statements.ts";
 import type { RoomRow } from "../store/rooms.ts";
 import type { Schema } from "../store/schema.ts";
+import { CommitInDoubt } from "./doubt.ts";
 import type { Feeds } from "./feeds.ts";
 import { RoomTransaction } from "./room-transaction.ts";
 import { type SendDraft, type SendResult, SendRun } from "./sends.ts";
@@ -20,6 +21,10 @@ interface Answer<R> {
   readonly reject: (error: unknown) => void;
   /** The span that waits for it; undefined when there is none. */
   readonly from: TraceParent | undefined;
+  /** When it came, as of performance.now(). */
+  readonly since: number;
+  /** Whether it may have been stored by a try whose answer was lost. */
+  inDoubt: boolean;
   /** Decided inside the transaction, told after COMMIT. */
   outcome: Outcome | undefined;
 }
@@ -37,6 +42,7 @@ export interface BatchContext {
 /**
  * Carries out sends and changes, in their order, in one transaction; sets their outcomes. A refusal leaves the others alone.
  * Returns the rooms to which something was added.
+ * @throws DatabaseError, CommitInDoubt
  *
  * Each wait for the database costs more than most statements, so a transaction of sends waits twice: for what it must know,
  * and for the end. The database answers in the order in which it was asked: what is read after the locks is read under them.
@@ -47,29 +53,31 @@ export async function commitBatch({ database, feeds, clock }: BatchContext, batc
     const ids = [...new Set(batch.map((work) => work.roomId))];
     const sends = new SendRun(
       connection,
-      batch.flatMap((work) => (work.kind === "send" ? [work.draft] : [])),
+      batch.filter((work) => work.kind === "send"),
     );
-    const [, rows] = await all([connection.query("begin"), lockRooms(connection, ids), sends.findRepeats()]);
+    const [transactionId, rows] = await all([beginTransaction(connection), lockRooms(connection, ids), sends.findRepeats()]);
     const store = storeOn(connection);
     const rooms = openRooms(store, feeds, new Date(clock.now()), ids, rows);
     await sends.findAuthors(rooms);
     for (const work of batch) work.outcome = await carryOut(work, rooms.get(work.roomId) as RoomTransaction, sends, store);
     const changed = [...rooms.values()].filter((room) => room.events.length > 0);
-    const events = changed.flatMap((room) => room.eventRows);
-    const stored =
-      changed.length > 0
-        ? appendToLogs(
-            connection,
-            events,
-            sends.rows,
-            changed.map((room) => room.head),
-          )
-        : undefined;
-    await all([stored, connection.query("commit")]);
+    await end(connection, transactionId, changed, sends);
     return changed;
   } finally {
     await connection.release();
   }
+}
+
+/** Stores what was decided, and commits. @throws CommitInDoubt when the connection was lost meanwhile */
+async function end(connection: Connection, transactionId: string, changed: readonly RoomTransaction[], sends: SendRun): Promise<void> {
+  const events = changed.flatMap((room) => room.eventRows);
+  const heads = changed.map((room) => room.head);
+  const stored = changed.length > 0 ? appendToLogs(connection, events, sends.rows, heads) : undefined;
+  const committed = connection.query("commit");
+  // COMMIT is under way with the statement before it: what the loss of both means is for COMMIT to say.
+  const [, { reason = undefined } = {}] = (await Promise.allSettled([stored, committed])) as [unknown, { reason?: unknown }];
+  if (reason instanceof DatabaseError && reason.kind === "unknown_outcome") throw new CommitInDoubt(transactionId, changed, reason);
+  await all([stored, committed]);
 }
 
 /** Waits for all, and then fails with the first that failed: the cause, where the later ones only follow from it. */

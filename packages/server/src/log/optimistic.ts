@@ -13,6 +13,7 @@ type Send = Extract<Work, { kind: "send" }>;
  * Carries out sends in one statement without a lock, where memory knows the rooms and authors: the statement fails if a room is
  * not where memory says, so that whatever was decided from memory was right. Returns undefined when it is not to be done in this
  * way (nothing was stored then): a repeat, a refusal, slow mode, another node that was faster.
+ * @throws DatabaseError; after `unknown_outcome` the sends may have been stored
  */
 export async function commitFromMemory(
   { database, feeds, clock }: BatchContext,
@@ -48,8 +49,8 @@ export async function commitFromMemory(
   }
 }
 
-function isKnown({ draft }: Send, feed: RoomFeed | undefined): boolean {
-  if (!feed?.isCurrent) return false;
+function isKnown({ draft, inDoubt }: Send, feed: RoomFeed | undefined): boolean {
+  if (inDoubt || !feed?.isCurrent) return false;
   const { policy } = feed;
   return !policy.deleted && policy.rules.slowModeSeconds === 0 && policy.member(draft.caller.userId) !== undefined;
 }

@@ -3,7 +3,7 @@ import { Code, ParlorError, Reason } from "@parlor/contract";
 import type { Caller } from "../domain/call.ts";
 import { mayRead, requirePoster, type Standing, slowModeMs } from "../domain/permissions.ts";
 import { exhausted, notExisting } from "../domain/refusals.ts";
-import { findByKeys, findMembers, type Session } from "../store/log-statements.ts";
+import { findByIds, findByKeys, findMembers, type Session } from "../store/log-statements.ts";
 import { findMember, updateMember } from "../store/members.ts";
 import type { MessageRow } from "../store/messages.ts";
 import type { RoomTransaction } from "./room-transaction.ts";
@@ -30,16 +30,22 @@ export class SendRun {
   readonly #drafts: readonly SendDraft[];
   /** Messages by key: those in the store and those of this run. */
   readonly #byKey = new Map<string, MessageRow>();
+  readonly #doubtful: readonly SendDraft[];
+  /** By id, those of an earlier try that has succeeded after all. */
+  readonly #stored = new Map<string, MessageRow>();
   /** The messages to store. */
   readonly rows: MessageRow[] = [];
 
-  constructor(session: Session, drafts: readonly SendDraft[]) {
+  constructor(session: Session, sends: readonly { readonly draft: SendDraft; readonly inDoubt: boolean }[]) {
     this.#session = session;
-    this.#drafts = drafts;
+    this.#drafts = sends.map((send) => send.draft);
+    this.#doubtful = sends.filter((send) => send.inDoubt).map((send) => send.draft);
   }
 
   /** @throws ParlorError */
   async send(draft: SendDraft, room: RoomTransaction): Promise<SendResult> {
+    const stored = this.#stored.get(draft.id);
+    if (stored) return { row: stored, duplicate: false };
     const standing = await room.standing(draft.caller);
     if (!mayRead(standing)) throw notExisting();
     // A repeat is answered like the first time even where the author may no longer write: it asks what became of a message.
@@ -70,8 +76,17 @@ export class SendRun {
     return row;
   }
 
-  /** Reads the messages that were sent under the same keys. */
+  /** Reads the messages that were sent under the same keys, and those of an earlier try. */
   async findRepeats(): Promise<void> {
+    await Promise.all([this.#findStored(), this.#findByKeys()]);
+  }
+
+  async #findStored(): Promise<void> {
+    if (this.#doubtful.length === 0) return;
+    for (const row of await findByIds(this.#session, this.#doubtful)) this.#stored.set(row.id, row);
+  }
+
+  async #findByKeys(): Promise<void> {
     const keys = this.#drafts.filter((draft) => draft.clientMessageId !== "").map((draft) => ({ ...draft, authorId: draft.caller.userId }));
     if (keys.length === 0) return;
     for (const row of await findByKeys(this.#session, keys))

@@ -92,6 +92,20 @@ const database = section("Database", {
   password: secret("DB_PASSWORD", "The database password."),
   name: optionalText("DB_NAME", "The database's name; `parlor` when left out."),
   poolSize: integer("PARLOR_DB_POOL_SIZE", 10, [1, 500], "Most connections to PostgreSQL."),
+  connectTimeoutMs: duration(
+    "PARLOR_DB_CONNECT_TIMEOUT",
+    "5s",
+    ["100ms", "1m"],
+    "How long to wait for a connection to PostgreSQL, a new one or a free one.",
+  ),
+  statementTimeoutMs: duration("PARLOR_DB_STATEMENT_TIMEOUT", "30s", ["100ms", "1h"], "How long PostgreSQL may work on one statement."),
+  lockTimeoutMs: duration("PARLOR_DB_LOCK_TIMEOUT", "10s", ["10ms", "1h"], "How long a statement may wait for a lock in PostgreSQL."),
+  logWriters: integer(
+    "PARLOR_LOG_WRITERS",
+    4,
+    [1, 64],
+    "Transactions that write to the rooms' logs at the same time, each for rooms of its own. The embedded database always has one.",
+  ),
 });
 
 const url = (service: string, variable: string) =>

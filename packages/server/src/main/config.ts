@@ -11,9 +11,14 @@ type Values<S> =
 export type Settings = { readonly [S in keyof Schema]: Values<Schema[S]> };
 
 /** Where the Store is kept. */
-export type DatabaseConfig =
+export type DatabaseConfig = EngineConfig & Pick<Settings["database"], "logWriters">;
+
+type EngineConfig =
   | { readonly engine: "pglite"; readonly folder: string }
-  | { readonly engine: "postgres"; readonly url: string; readonly poolSize: number };
+  | ({ readonly engine: "postgres"; readonly url: string } & Pick<
+      Settings["database"],
+      "poolSize" | "connectTimeoutMs" | "statementTimeoutMs" | "lockTimeoutMs"
+    >);
 
 /** What the server is told. Times are in milliseconds (`...Ms`), sizes in bytes (`...Bytes`). It holds secrets: do not log it. */
 export type Config = Omit<Settings, "database"> & { readonly database: DatabaseConfig };
@@ -112,12 +117,16 @@ export function readSettings(env: Environment): Settings {
 }
 
 function databaseConfig({ database, server }: Settings): DatabaseConfig {
-  const { url, host, port, user, password, name, poolSize } = database;
-  if (url !== undefined) return { engine: "postgres", url, poolSize };
-  if (host === undefined) return { engine: "pglite", folder: server.dataDir };
-  const account = encodeURIComponent(user ?? "parlor") + (password === undefined ? "" : `:${encodeURIComponent(password)}`);
+  const { host, port, user, password, name, poolSize, connectTimeoutMs, statementTimeoutMs, lockTimeoutMs, logWriters } = database;
+  const url = database.url ?? (host === undefined ? undefined : urlOf(host, port, user, password, name));
+  if (url === undefined) return { engine: "pglite", folder: server.dataDir, logWriters };
+  return { engine: "postgres", url, poolSize, connectTimeoutMs, statementTimeoutMs, lockTimeoutMs, logWriters };
+}
+
+function urlOf(host: string, port = 5432, user = "parlor", password: string | undefined = undefined, name = "parlor"): string {
+  const account = encodeURIComponent(user) + (password === undefined ? "" : `:${encodeURIComponent(password)}`);
   const place = host.includes(":") ? `[${host}]` : encodeURIComponent(host);
-  return { engine: "postgres", url: `postgres://${account}@${place}:${port ?? 5432}/${encodeURIComponent(name ?? "parlor")}`, poolSize };
+  return `postgres://${account}@${place}:${port}/${encodeURIComponent(name)}`;
 }
 
 function frozen<T extends object>(value: T): T {

@@ -2,14 +2,13 @@ import { Feeds } from "../log/feeds.ts";
 import { UserHints } from "../log/user-hints.ts";
 import { LogWriter } from "../log/writer.ts";
 import { Purge } from "../services/rooms/purge.ts";
+import { logWritersFor } from "./database.ts";
 import { type Node, reportFaults } from "./node.ts";
 
 /** Bytes of encoded events kept in memory for each active room, at most. */
 const ringBytes = 512 * 1024;
 /** Rooms kept in memory beyond those that somebody on this node follows. */
 const idleRooms = 10_000;
-/** How long after its last use such a room is given up where nodes share a database (milliseconds): its hints cost every node. */
-const idleMs = 30_000;
 /**
  * How often the Store is asked for what hints have not brought (milliseconds). With a turn of the hub's watch (1 s) and the time
  * of the statement it stays well under the 5 s within which a lost hint must be healed.
@@ -39,7 +38,6 @@ export function openRooms({ config, log, clock, metrics, database, store, bus, t
     bus,
     userHints,
     maxIdle: idleRooms,
-    idleMs,
     headCheckMs: shared,
     limits,
     reportFault,
@@ -50,6 +48,8 @@ export function openRooms({ config, log, clock, metrics, database, store, bus, t
     clock,
     ...batching,
     tracing,
+    lanes: logWritersFor(database, config.database),
+    reportFault,
     committed: ({ size, durationMs }) => metrics.committed(size, durationMs),
   });
   metrics.watch("log_waiting", () => writer.waiting);

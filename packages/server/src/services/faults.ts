@@ -19,13 +19,16 @@ export function isFault(error: ParlorError): boolean {
 function ofDatabase(cause: DatabaseError): ParlorError {
   switch (cause.kind) {
     case "unavailable":
-      return new ParlorError(Code.UNAVAILABLE, Reason.STORE_UNAVAILABLE, "The database does not answer; try again.", { cause });
+      return new ParlorError(Code.UNAVAILABLE, Reason.STORE_UNAVAILABLE, "The database does not answer; try again.", {
+        retryAfterMs: 1000,
+        cause,
+      });
     case "unknown_outcome":
       return new ParlorError(
         Code.UNAVAILABLE,
         Reason.STORE_UNAVAILABLE,
         "The database was lost midway; it may or may not have taken effect.",
-        { cause },
+        { retryAfterMs: 1000, cause },
       );
     case "retry":
       return new ParlorError(Code.RESOURCE_EXHAUSTED, Reason.OVERLOADED, "Others changed the same thing at the same time; try again.", {

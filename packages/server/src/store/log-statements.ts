@@ -11,6 +11,34 @@ export type Session = Pick<Connection, "query">;
 const roomColumns = `id, visibility, name, topic, created_by, created_at, archived_at, deleted_at, last_seq, policy_seq,
   member_count, post_role, slow_mode_seconds, direct_key`;
 
+/** Begins a transaction; returns the id by which its outcome can be asked for later. */
+export async function beginTransaction(session: Session): Promise<string> {
+  const { rows } = await session.query<{ id: string }>("begin; select pg_current_xact_id()::text as id");
+  return rows[0]?.id as string;
+}
+
+/** What became of a transaction; null when that was too long ago. @throws DatabaseError `fault` when there was none with this id */
+export async function statusOf(session: Session, transactionId: string): Promise<"committed" | "aborted" | "in progress" | null> {
+  type Row = { status: "committed" | "aborted" | "in progress" | null };
+  const { rows } = await session.query<Row>("select pg_xact_status($1::text::xid8) as status", [transactionId]);
+  return rows[0]?.status ?? null;
+}
+
+/** Ends the session of a transaction that has been open for more than a second. */
+export async function endSessionOf(session: Session, transactionId: string): Promise<void> {
+  const text = `select pg_terminate_backend(pid) from pg_stat_activity
+    where backend_xid = $1::text::xid8::xid and xact_start < clock_timestamp() - interval '1 second'`;
+  await session.query(text, [transactionId]);
+}
+
+/** How many of these events are in the logs, exactly as they are here. */
+export async function storedEvents(session: Session, events: readonly EventRow[]): Promise<number> {
+  const text = `select count(*) as stored from unnest($1::uuid[], $2::bigint[], $3::bytea[]) as k(room_id, seq, event)
+    join room_events e using (room_id, seq) where e.event = k.event`;
+  const columns = [events.map((row) => row.room_id), events.map((row) => row.seq), events.map((row) => row.event)];
+  return (await session.query<{ stored: number }>(text, columns)).rows[0]?.stored ?? 0;
+}
+
 /** Locks the rows of rooms, in the order of their ids so that two writers never wait for each other. */
 export async function lockRooms(session: Session, ids: readonly string[]): Promise<RoomRow[]> {
   const text = `select ${roomColumns} from rooms where id = any($1::uuid[]) and deleted_at is null order by id for update`;
@@ -29,6 +57,15 @@ export async function findByKeys(session: Session, keys: readonly MessageKey[]):
     join messages m using (room_id, author_id, client_message_id)`;
   const columns = [keys.map((key) => key.roomId), keys.map((key) => key.authorId), keys.map((key) => key.clientMessageId)];
   return (await session.query<MessageRow>(text, columns)).rows;
+}
+
+/** The messages that were stored under these ids. */
+export async function findByIds(
+  session: Session,
+  keys: readonly { readonly roomId: string; readonly id: string }[],
+): Promise<MessageRow[]> {
+  const text = "select m.* from unnest($1::uuid[], $2::uuid[]) as k(room_id, id) join messages m using (room_id, id)";
+  return (await session.query<MessageRow>(text, [keys.map((key) => key.roomId), keys.map((key) => key.id)])).rows;
 }
 
 /** The members among these pairs of room and user. */
