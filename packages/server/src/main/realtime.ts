@@ -1,12 +1,12 @@
 import { Hub } from "../realtime/hub.ts";
-import { updateUser } from "../store/users.ts";
+import { seeUsers } from "../store/users.ts";
 import type { Accounts } from "./accounts.ts";
 import { type Node, reportFaults } from "./node.ts";
 import type { Rooms } from "./rooms.ts";
 
 /** Who follows the rooms' logs. */
 export function openHub(
-  { config, log, clock, metrics, store, tracing }: Node,
+  { config, log, clock, metrics, store, bus, clustered, tracing }: Node,
   { auth }: Accounts,
   { feeds, userHints, checkMs }: Rooms,
 ): Hub {
@@ -18,12 +18,13 @@ export function openHub(
     feeds,
     userHints,
     checkMs,
+    bus: clustered ? bus : undefined,
     metrics,
     tracing,
     reportFault,
     now: () => clock.now(),
     stillValid: (ids) => auth.identities.stillValid(ids),
-    lastSeen: (userId, at) => void updateUser(store, userId, { last_seen_at: new Date(at) }).catch(reportFault),
+    lastSeen: (userIds, at) => void seeUsers(store, userIds, new Date(at)).catch(reportFault),
   });
   auth.identities.onEnded(({ sessionIds, userId, reason }) => {
     if (sessionIds) hub.endSessions(sessionIds, reason);

@@ -24,6 +24,7 @@ import { denied, notExisting, precondition } from "../domain/refusals.ts";
 import { RoomEvent } from "../domain/room-event.ts";
 import type { Feeds } from "../log/feeds.ts";
 import type { UserHints } from "../log/user-hints.ts";
+import type { Bus } from "../ports/bus.ts";
 import type { Metrics } from "../ports/metrics.ts";
 import type { Tracing } from "../ports/tracing.ts";
 import type { Schema } from "../store/schema.ts";
@@ -35,6 +36,7 @@ import type { Connection, Origin, Realtime } from "./connection.ts";
 import { type ConnectionOwner, LiveConnection } from "./live-connection.ts";
 import { Memberships, personalEvent } from "./memberships.ts";
 import { open } from "./opening.ts";
+import { Peers } from "./peers.ts";
 import { Presences } from "./presences.ts";
 import { Roster } from "./roster.ts";
 import type { Sink } from "./sink.ts";
@@ -47,6 +49,8 @@ export interface HubOptions {
   readonly userHints: UserHints;
   /** How often the Store is asked for what other nodes did (milliseconds); left out where there are none. */
   readonly checkMs?: number | undefined;
+  /** By which other nodes are heard of; left out where there are none. */
+  readonly bus?: Bus | undefined;
   readonly metrics: Metrics;
   /** Left out where traces are off. */
   readonly tracing?: Tracing | undefined;
@@ -60,7 +64,8 @@ export interface HubOptions {
   readonly offlineAfterMs: number;
   /** Whether each of these sessions is still good. */
   readonly stillValid: (sessionIds: readonly string[]) => Promise<ReadonlyMap<string, Validity>>;
-  readonly lastSeen: (userId: string, at: number) => void;
+  /** These people were last seen at this time. */
+  readonly lastSeen: (userIds: readonly string[], at: number) => void;
   readonly reportFault: (error: unknown) => void;
   readonly now: () => number;
 }
@@ -81,6 +86,7 @@ export class Hub implements Realtime, ConnectionOwner {
   readonly #channels: Channels;
   readonly #memberships: Memberships;
   readonly #arrivals: Arrivals;
+  readonly #peers: Peers | undefined;
   readonly #vigil: Vigil;
   #calls: Calls | undefined;
   #draining = false;
@@ -106,6 +112,8 @@ export class Hub implements Realtime, ConnectionOwner {
     });
     this.#memberships = new Memberships(options.store, this.#roster, this.#channels, options.reportFault);
     this.presences = new Presences({ ...options, roomReaders: presenceReaders }, this.#roster, this.#channels);
+    this.#peers = options.bus && new Peers(options.bus, this.queue, options.now, this.presences);
+    if (this.#peers) this.presences.join(this.#peers);
     const readMarked = (userId: string, roomId: string, readSeq: number): void => this.#showReadMarker(userId, roomId, readSeq);
     this.#arrivals = new Arrivals({ ...options, readMarked }, this.#roster, this.#memberships);
     this.#vigil = new Vigil({ ...options, sweep: () => this.#sweep() });
@@ -117,6 +125,7 @@ export class Hub implements Realtime, ConnectionOwner {
   /** Gives the hub the services; it takes connections only then. */
   start(calls: Calls): void {
     this.#calls = calls;
+    this.#peers?.start();
     this.#vigil.start();
   }
 
@@ -132,9 +141,11 @@ export class Hub implements Realtime, ConnectionOwner {
     const calls = this.#calls;
     if (!calls) return;
     if (connection.state === "awaiting")
-      void open({ ...this.#options, calls, channels: this.#channels, roster: this.#roster }, connection, frame).then(() =>
-        this.#opened(connection),
-      );
+      void open(
+        { ...this.#options, calls, channels: this.#channels, roster: this.#roster, presences: this.presences },
+        connection,
+        frame,
+      ).then(() => this.#opened(connection));
     else void this.#answer(calls, connection, frame);
   }
 
@@ -186,11 +197,13 @@ export class Hub implements Realtime, ConnectionOwner {
     this.#draining = true;
     this.#vigil.stop();
     for (const connection of this.#vigil.connections()) connection.end(Goodbye_Reason.SHUTDOWN, { afterMs: jitter(spreadMs) });
+    this.#peers?.stop();
   }
 
   #sweep(): void {
     this.presences.sweep();
     this.#arrivals.sweep();
+    this.#peers?.sweep();
   }
 
   #opened(connection: LiveConnection): void {

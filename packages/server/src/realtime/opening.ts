@@ -25,6 +25,7 @@ import { catchUp } from "./catch-up.ts";
 import type { Channels } from "./channels.ts";
 import { reasonOf } from "./goodbyes.ts";
 import type { LiveConnection } from "./live-connection.ts";
+import type { Presences } from "./presences.ts";
 import type { Roster } from "./roster.ts";
 import { cursorsOf, type OpenedRoom, type RoomStart, requireNoFuture, startOf, welcomeOf } from "./welcome.ts";
 
@@ -33,6 +34,7 @@ export interface OpeningContext {
   readonly calls: Calls;
   readonly channels: Channels;
   readonly roster: Roster;
+  readonly presences: Presences;
   readonly connectionsPerUser: number;
   readonly resumeMaxEvents: number;
   readonly heartbeatMs: number;
@@ -66,7 +68,8 @@ async function admit(context: OpeningContext, connection: LiveConnection, frame:
   if (caller.scopes && !caller.scopes.has(ApiToken_Scope.READ))
     throw denied(Reason.SCOPE_MISSING, "This API token may not follow the stream: it lacks the scope READ.");
   context.calls.admit(ClientFrameSchema, frame, caller);
-  if (context.roster.of(caller.userId).size >= context.connectionsPerUser) {
+  const { size } = context.roster.of(caller.userId);
+  if (size + context.presences.connectionsElsewhere(caller.userId) >= context.connectionsPerUser) {
     throw new ParlorError(
       Code.RESOURCE_EXHAUSTED,
       Reason.TOO_MANY_CONNECTIONS,

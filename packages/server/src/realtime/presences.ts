@@ -1,38 +1,59 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { EventSchema, type Presence, PresenceSchema, Presence_Status as Status } from "@parlor/contract";
+import type { Kysely } from "kysely";
 import { RoomEvent } from "../domain/room-event.ts";
+import { membershipsOf } from "../store/members.ts";
+import type { Schema } from "../store/schema.ts";
 import type { Channels } from "./channels.ts";
+import type { PeerHandlers, Peers, PersonThere } from "./peers.ts";
 import { type EncodedRun, offer, type Reader } from "./room-channel.ts";
 import type { Roster } from "./roster.ts";
 
 export interface PresenceOptions {
+  readonly store: Kysely<Schema>;
   readonly awayAfterMs: number;
   readonly offlineAfterMs: number;
   /** Rooms with more live readers are not told: there, everybody's coming and going would be most of the traffic. */
   readonly roomReaders: number;
   readonly now: () => number;
-  /** Someone was last seen at this time. */
-  readonly lastSeen: (userId: string, at: number) => void;
+  /** These people were last seen at this time. */
+  readonly lastSeen: (userIds: readonly string[], at: number) => void;
+  readonly reportFault: (error: unknown) => void;
 }
 
-/** What is known of a person who is, or a moment ago was, connected to this node. */
+/** What is known of a person who is, or a moment ago was, connected to any node. */
 interface Seen {
   shown: Status;
   /** What the person wants; ONLINE for "as it really is". */
   wished: Status;
-  /** When the last connection ended; undefined while there is one. */
+  wishedAt: number;
+  /** Whether the other nodes were told of activity here; undefined when they were told of nobody. */
+  toldActive: boolean | undefined;
+  /** What other nodes told, by node. */
+  readonly elsewhere: Map<string, Pick<PersonThere, "connections" | "active">>;
+  /** When the last connection of all ended; undefined while there is one. */
   goneAt: number | undefined;
-  /** The rooms at that time. */
-  rooms: readonly string[];
+  /** The rooms at that time, if they are known. */
+  rooms: readonly string[] | undefined;
 }
 
-/** Who is there: a state per person, told to those who share a room when it changes. */
-export class Presences {
+/** People per look-up of their rooms. */
+const usersPerQuery = 200;
+
+/**
+ * Who is there: a state per person, the best over all nodes, told to those who share a room when it changes. Every node has the
+ * whole picture and tells its own readers.
+ */
+export class Presences implements PeerHandlers {
   readonly #options: PresenceOptions;
   readonly #roster: Roster;
   readonly #channels: Channels;
   readonly #seen = new Map<string, Seen>();
+  readonly #gone = new Set<string>();
+  /** Those whose readers are to be told when their rooms are known. */
+  readonly #untold = new Set<string>();
+  #peers: Peers | undefined;
 
   constructor(options: PresenceOptions, roster: Roster, channels: Channels) {
     this.#options = options;
@@ -40,29 +61,49 @@ export class Presences {
     this.#channels = channels;
   }
 
+  /** Shares what is known here with other nodes. */
+  join(peers: Peers): void {
+    this.#peers = peers;
+  }
+
+  /** Connections of this person to other nodes. */
+  connectionsElsewhere(userId: string): number {
+    let sum = 0;
+    for (const { connections } of this.#seen.get(userId)?.elsewhere.values() ?? []) sum += connections;
+    return sum;
+  }
+
   /** A connection of this person opened. */
   arrived(userId: string): void {
-    const seen = this.#seen.get(userId) ?? { shown: Status.OFFLINE, wished: Status.ONLINE, goneAt: undefined, rooms: [] };
-    seen.goneAt = undefined;
-    this.#seen.set(userId, seen);
+    const seen = this.#seen.get(userId) ?? this.#meet(userId);
+    this.#isBack(userId, seen);
     this.#update(userId, seen);
+    this.#announce(userId, seen);
   }
 
   /** A connection of this person ended, which followed these rooms. */
-  departed(userId: string, rooms: readonly string[]): void {
+  departed(userId: string, followed: readonly string[]): void {
     const seen = this.#seen.get(userId);
-    if (!seen || this.#roster.of(userId).size > 0) return;
-    seen.goneAt = this.#options.now();
-    seen.rooms = rooms;
-    this.#options.lastSeen(userId, seen.goneAt);
+    if (!seen) return;
+    const rooms = this.#roomsHere(userId) ?? followed;
+    if (!this.#roster.has(userId) && seen.elsewhere.size === 0) {
+      const { now, lastSeen } = this.#options;
+      this.#leaves(userId, seen, now(), rooms);
+      lastSeen([userId], now());
+    }
+    this.#update(userId, seen, rooms);
+    this.#announce(userId, seen, rooms);
   }
 
   /** What a person wants to appear as. */
   wish(userId: string, status: Status): Presence {
-    const seen = this.#seen.get(userId) ?? { shown: Status.OFFLINE, wished: status, goneAt: this.#options.now(), rooms: [] };
-    seen.wished = status;
-    if (this.#roster.of(userId).size > 0) this.#seen.set(userId, seen);
-    this.#update(userId, seen);
+    const seen = this.#seen.get(userId);
+    if (seen) {
+      seen.wished = status;
+      seen.wishedAt = Math.max(this.#options.now(), seen.wishedAt + 1);
+      this.#update(userId, seen);
+      this.#announce(userId, seen);
+    }
     return this.of(userId);
   }
 
@@ -73,37 +114,176 @@ export class Presences {
   /** A person did something: whoever was away is back. */
   active(userId: string): void {
     const seen = this.#seen.get(userId);
-    if (seen?.shown === Status.AWAY) this.#update(userId, seen);
+    if (seen && (seen.shown === Status.AWAY || seen.toldActive === false)) this.#refresh(userId, seen);
   }
 
   /** Looks who has gone away or offline; to be called every second or so. */
   sweep(): void {
-    for (const [userId, seen] of this.#seen) this.#update(userId, seen);
+    for (const userId of [...this.#roster.users(), ...this.#gone]) {
+      const seen = this.#seen.get(userId);
+      if (seen) this.#refresh(userId, seen);
+    }
   }
 
-  #update(userId: string, seen: Seen): void {
+  // What other nodes tell.
+
+  told(nodeId: string, people: readonly PersonThere[], whole: boolean): void {
+    const named = new Set(people.map(({ userId }) => userId));
+    if (whole) for (const [userId, seen] of this.#seen) if (!named.has(userId)) this.#goneThere(nodeId, userId, seen, this.#options.now());
+    for (const person of people) this.#toldOf(nodeId, person);
+  }
+
+  lost(nodeId: string, heardAt: number): void {
+    const left: string[] = [];
+    for (const [userId, seen] of this.#seen) if (this.#goneThere(nodeId, userId, seen, heardAt)) left.push(userId);
+    if (left.length > 0 && this.#peers?.isFirst) this.#options.lastSeen(left, heardAt);
+  }
+
+  here(): PersonThere[] {
+    return this.#roster.users().flatMap((userId) => {
+      const seen = this.#seen.get(userId);
+      return seen ? [this.#personHere(userId, seen)] : [];
+    });
+  }
+
+  #toldOf(nodeId: string, { userId, connections, active, wished, wishedAt, rooms }: PersonThere): void {
+    const seen = this.#seen.get(userId) ?? (connections > 0 ? this.#meet(userId) : undefined);
+    if (!seen) return;
+    if (wishedAt > seen.wishedAt) Object.assign(seen, { wished, wishedAt });
+    if (connections > 0) {
+      seen.elsewhere.set(nodeId, { connections, active });
+      this.#isBack(userId, seen);
+    } else if (seen.elsewhere.delete(nodeId) && !this.#isConnected(userId, seen)) {
+      this.#leaves(userId, seen, this.#options.now(), rooms);
+    }
+    this.#update(userId, seen, rooms);
+  }
+
+  /** Says whether that was the person's last node. */
+  #goneThere(nodeId: string, userId: string, seen: Seen, at: number): boolean {
+    if (!seen.elsewhere.delete(nodeId)) return false;
+    const isLast = !this.#isConnected(userId, seen);
+    if (isLast) this.#leaves(userId, seen, at, undefined);
+    this.#update(userId, seen);
+    return isLast;
+  }
+
+  // A person's state.
+
+  #meet(userId: string): Seen {
+    const seen: Seen = {
+      shown: Status.OFFLINE,
+      wished: Status.ONLINE,
+      wishedAt: 0,
+      toldActive: undefined,
+      elsewhere: new Map(),
+      goneAt: undefined,
+      rooms: undefined,
+    };
+    this.#seen.set(userId, seen);
+    return seen;
+  }
+
+  #isConnected(userId: string, seen: Seen): boolean {
+    return this.#roster.has(userId) || seen.elsewhere.size > 0;
+  }
+
+  #isBack(userId: string, seen: Seen): void {
+    seen.goneAt = undefined;
+    seen.rooms = undefined;
+    this.#gone.delete(userId);
+  }
+
+  #leaves(userId: string, seen: Seen, at: number, rooms: readonly string[] | undefined): void {
+    seen.goneAt = at;
+    seen.rooms = rooms;
+    this.#gone.add(userId);
+  }
+
+  #refresh(userId: string, seen: Seen): void {
+    this.#update(userId, seen);
+    if (this.#peers && this.#roster.has(userId) && seen.toldActive !== this.#isActiveHere(userId)) this.#announce(userId, seen);
+  }
+
+  #update(userId: string, seen: Seen, rooms?: readonly string[]): void {
     const status = this.#statusOf(userId, seen);
-    const expired = seen.goneAt !== undefined && status === Status.OFFLINE && this.#isPast(seen.goneAt, this.#options.offlineAfterMs);
-    if (expired) this.#seen.delete(userId);
+    if (status === Status.OFFLINE && seen.goneAt !== undefined && this.#isPast(seen.goneAt, this.#options.offlineAfterMs)) {
+      this.#seen.delete(userId);
+      this.#gone.delete(userId);
+    }
     if (status === seen.shown) return;
     seen.shown = status;
-    this.#tell(userId, seen);
+    this.#tell(userId, rooms ?? seen.rooms);
   }
 
-  #statusOf(userId: string, { wished, goneAt }: Seen): Status {
+  #statusOf(userId: string, { wished, goneAt, elsewhere }: Seen): Status {
     if (goneAt !== undefined && this.#isPast(goneAt, this.#options.offlineAfterMs)) return Status.OFFLINE;
     if (wished !== Status.ONLINE) return wished;
-    let activeAt = goneAt ?? 0;
-    for (const connection of this.#roster.of(userId)) activeAt = Math.max(activeAt, connection.activeAt);
-    return this.#isPast(activeAt, this.#options.awayAfterMs) ? Status.AWAY : Status.ONLINE;
+    if (goneAt !== undefined && !this.#isPast(goneAt, this.#options.awayAfterMs)) return Status.ONLINE;
+    if (this.#isActiveHere(userId)) return Status.ONLINE;
+    for (const { active } of elsewhere.values()) if (active) return Status.ONLINE;
+    return Status.AWAY;
+  }
+
+  #isActiveHere(userId: string): boolean {
+    for (const { activeAt } of this.#roster.of(userId)) if (!this.#isPast(activeAt, this.#options.awayAfterMs)) return true;
+    return false;
   }
 
   #isPast(at: number, ms: number): boolean {
     return at + ms <= this.#options.now();
   }
 
+  // Telling the other nodes, and the readers here.
+
+  #personHere(userId: string, { wished, wishedAt }: Seen): PersonThere {
+    return { userId, connections: this.#roster.of(userId).size, active: this.#isActiveHere(userId), wished, wishedAt };
+  }
+
+  /** Says how many connections there are here; with the rooms, when somebody may have to be told of it. */
+  #announce(userId: string, seen: Seen, left?: readonly string[]): void {
+    if (!this.#peers) return;
+    const person = this.#personHere(userId, seen);
+    const toldActive = person.connections === 0 ? undefined : person.active;
+    const rooms = toldActive === seen.toldActive ? undefined : (left ?? this.#roomsHere(userId));
+    seen.toldActive = toldActive;
+    this.#peers.tell(rooms ? { ...person, rooms } : person);
+  }
+
+  /** Undefined when no connection here is open: one that is opening does not follow all its rooms yet. */
+  #roomsHere(userId: string): string[] | undefined {
+    const open = [...this.#roster.of(userId)].filter(({ state }) => state === "open");
+    return open.length === 0 ? undefined : [...new Set(open.flatMap(({ followers }) => [...followers.keys()]))];
+  }
+
+  /** Where neither the one that told nor this node knows the person's rooms, the Store does. */
+  #tell(userId: string, rooms: readonly string[] | undefined): void {
+    if (this.#roster.size === 0) return;
+    const known = rooms ?? this.#roomsHere(userId);
+    if (known) this.#show(userId, known);
+    else {
+      if (this.#untold.size === 0) setImmediate(() => void this.#lookUp().catch(this.#options.reportFault));
+      this.#untold.add(userId);
+    }
+  }
+
+  async #lookUp(): Promise<void> {
+    const userIds = [...this.#untold];
+    this.#untold.clear();
+    for (let i = 0; i < userIds.length; i += usersPerQuery) {
+      const chunk = userIds.slice(i, i + usersPerQuery);
+      const rows = await membershipsOf(this.#options.store, chunk);
+      const rooms = Map.groupBy(rows, ({ user_id }) => user_id);
+      for (const userId of chunk)
+        this.#show(
+          userId,
+          (rooms.get(userId) ?? []).map(({ room_id }) => room_id),
+        );
+    }
+  }
+
   /** Each reader is told once, however many rooms it shares with the person. */
-  #tell(userId: string, seen: Seen): void {
+  #show(userId: string, rooms: readonly string[]): void {
     const event = RoomEvent.of(
       create(EventSchema, {
         at: timestampFromMs(this.#options.now()),
@@ -112,14 +292,11 @@ export class Presences {
       }),
     );
     const bytes: EncodedRun = new Map();
-    for (const connection of this.#audience(userId, seen)) offer(connection, bytes, [event]);
+    for (const connection of this.#audience(rooms)) offer(connection, bytes, [event]);
   }
 
-  #audience(userId: string, seen: Seen): Set<Reader> {
+  #audience(rooms: readonly string[]): Set<Reader> {
     const audience = new Set<Reader>();
-    const rooms = new Set(
-      seen.goneAt === undefined ? [...this.#roster.of(userId)].flatMap(({ followers }) => [...followers.keys()]) : seen.rooms,
-    );
     for (const roomId of rooms) {
       const live = this.#channels.peek(roomId)?.live ?? [];
       if (live.length <= this.#options.roomReaders) for (const { connection } of live) audience.add(connection);

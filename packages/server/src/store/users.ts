@@ -69,6 +69,13 @@ export function updateUser(store: Store, id: string, change: Partial<Omit<UserRo
   return store.updateTable("users").set(change).where("id", "=", id).returning(columns).executeTakeFirst();
 }
 
+/** These people were last seen at a time, unless they were seen since. */
+export async function seeUsers(store: Store, ids: readonly string[], at: Date): Promise<void> {
+  await sql`update users set last_seen_at = ${at} where id = any(${ids}::uuid[]) and (last_seen_at is null or last_seen_at < ${at})`.execute(
+    store,
+  );
+}
+
 export interface UserList {
   readonly role?: number;
   /** The user name after which to go on. */

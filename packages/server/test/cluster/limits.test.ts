@@ -52,7 +52,7 @@ onEveryBus(
       test(`with the bus ${bus}, sends of one person on three nodes`, async () => {
         const cluster = current();
         const { everywhere, roomId } = await host(cluster);
-        const resume = bus === "down" ? await cluster.bus.interrupt() : async () => undefined;
+        const resume = bus === "down" ? await cluster.interrupt() : async () => undefined;
         const start = performance.now();
         const sent = await count(cluster, 60, (node) => {
           const call = (everywhere[node] as Person).call(MessagesService.method.sendMessage, { roomId, text: "hello" });
@@ -104,7 +104,7 @@ onEveryBus(
       test(`with the bus ${bus}, failed log-ins for one account`, async () => {
         const cluster = current();
         const person = await cluster.signUp(0);
-        const resume = bus === "down" ? await cluster.bus.interrupt() : async () => undefined;
+        const resume = bus === "down" ? await cluster.interrupt() : async () => undefined;
         const reasons: Reason[] = [];
         for (let i = 0; i < 24; i++) {
           const stranger = cluster.at({ token: "", user: person.user }, i % 3);

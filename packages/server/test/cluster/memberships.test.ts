@@ -52,7 +52,7 @@ onEveryBus("Memberships across nodes", (current) => {
     test(`with the bus ${bus}, a new room comes to its members`, async () => {
       const cluster = current();
       const { host, guest, lives, create } = await roomOf(cluster);
-      const resume = bus === "down" ? await cluster.bus.interrupt() : async () => undefined;
+      const resume = bus === "down" ? await cluster.interrupt() : async () => undefined;
       const roomId = await create([guest.user.id]);
       const last = await say(host, roomId, "hello");
       const arrived = lives.map(({ inbox }) => inbox.find((event) => event.roomId === roomId && event.seq === last));
@@ -73,7 +73,7 @@ onEveryBus("Memberships across nodes", (current) => {
       const other = await create([guest.user.id]);
       const target = { roomId, userId: guest.user.id };
       for (const { inbox } of lives) await inbox.find(in_(other, "roomEntered"));
-      const resume = bus === "down" ? await cluster.bus.interrupt() : async () => undefined;
+      const resume = bus === "down" ? await cluster.interrupt() : async () => undefined;
       for (const [cause, end] of [
         [RoomExited_Cause.REMOVED, rooms.removeMember],
         [RoomExited_Cause.BANNED, rooms.banUser],
@@ -105,7 +105,7 @@ onEveryBus("Memberships across nodes", (current) => {
       const { host, guest, lives, create } = await roomOf(cluster);
       const roomId = await create([guest.user.id]);
       for (const { inbox } of lives) await inbox.find(in_(roomId, "roomEntered"));
-      const resume = bus === "down" ? await cluster.bus.interrupt() : async () => undefined;
+      const resume = bus === "down" ? await cluster.interrupt() : async () => undefined;
       await host.call(rooms.deleteRoom, { roomId });
       assert.ok((await time(Promise.all(lives.map(({ inbox }) => inbox.find(in_(roomId, "roomExited")))))) < within);
       await resume();
@@ -117,7 +117,7 @@ onEveryBus("Memberships across nodes", (current) => {
       const { room } = await host.call(rooms.createRoom, { name: "Quiet", memberIds: [guest.user.id] });
       const roomId = room?.id ?? "";
       await guest.call(messages.listMessages, { roomId });
-      const resume = bus === "down" ? await cluster.bus.interrupt() : async () => undefined;
+      const resume = bus === "down" ? await cluster.interrupt() : async () => undefined;
       await host.call(rooms.removeMember, { roomId, userId: guest.user.id });
       const start = performance.now();
       while (
@@ -134,7 +134,7 @@ onEveryBus("Memberships across nodes", (current) => {
   test("once the bus is back, rooms that were missed come at once", async () => {
     const cluster = current();
     const { guest, lives, create } = await roomOf(cluster);
-    const resume = await cluster.bus.interrupt();
+    const resume = await cluster.interrupt();
     const roomId = await create([guest.user.id]);
     await resume();
     assert.ok((await time(Promise.all(lives.map(({ inbox }) => inbox.find(in_(roomId, "roomEntered")))))) < 1000);

@@ -47,7 +47,7 @@ onEveryBus("Ends across nodes", (current) => {
       const cluster = current();
       const victims = await Promise.all(endings.map(() => cluster.signUp(0)));
       const lives = await Promise.all(victims.map((victim) => Promise.all([1, 2].map((node) => cluster.at(victim, node, node).connect()))));
-      const resume = bus === "down" ? await cluster.bus.interrupt() : async () => undefined;
+      const resume = bus === "down" ? await cluster.interrupt() : async () => undefined;
       const checks = endings.map(async ({ end, reason, title }, i) => {
         const [victim, [live] = []] = [victims[i] as Person, lives[i]];
         await end(victim, live?.welcome.sessionId ?? "", cluster);
@@ -73,7 +73,7 @@ onEveryBus("Ends across nodes", (current) => {
     const victim = await cluster.signUp(0);
     const elsewhere = cluster.at(victim, 1, 1);
     await elsewhere.call(UsersService.method.getMe, {});
-    const resume = await cluster.bus.interrupt();
+    const resume = await cluster.interrupt();
     await victim.call(auth.logOut, {});
     const start = performance.now();
     const live = await elsewhere.connect();

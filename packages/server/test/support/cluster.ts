@@ -6,6 +6,7 @@ import { type Engine, engines, freshPostgres } from "./databases.ts";
 import type { Driver, Person } from "./drivers/driver.ts";
 import { driversOf } from "./drivers/index.ts";
 import { newName } from "./party.ts";
+import { RedisServer } from "./redis.ts";
 import { faultLog, password, testEnvironment } from "./running.ts";
 
 /** What the nodes of a cluster tell each other by. */
@@ -13,7 +14,7 @@ export interface ClusterBus {
   readonly name: string;
   /** For the next node: a bus that it gets, or settings with which it opens its own. */
   join(): { readonly bus?: Bus; readonly env?: Environment };
-  /** Loses everything that is published, until the returned function is called. */
+  /** Loses everything that is published, until the returned function is called; nodes may find each other again after it. */
   interrupt(): Promise<() => Promise<void>>;
   close(): Promise<void>;
 }
@@ -31,6 +32,20 @@ export function memoryBus(): ClusterBus {
   };
 }
 
+/** A Redis of its own, which is killed and started again. */
+export async function redisBus(): Promise<ClusterBus> {
+  const redis = await RedisServer.start();
+  return {
+    name: "Redis",
+    join: () => ({ env: { REDIS_URL: redis.url } }),
+    interrupt: async () => {
+      await redis.kill();
+      return () => redis.restart();
+    },
+    close: () => redis[Symbol.asyncDispose](),
+  };
+}
+
 export interface ClusterNode {
   readonly server: RunningServer;
   readonly port: number;
@@ -44,6 +59,8 @@ export interface Cluster extends AsyncDisposable {
   readonly bus: ClusterBus;
   /** What the nodes logged as their own faults. */
   readonly faults: readonly string[];
+  /** Has the nodes hear nothing of each other until the returned function is called, which waits until they do again. */
+  interrupt(): Promise<() => Promise<void>>;
   /** Starts one more node. */
   add(): Promise<ClusterNode>;
   /** Stops a node, as by SIGTERM. */
@@ -95,6 +112,13 @@ export async function cluster(
     nodes,
     bus,
     faults,
+    interrupt: async () => {
+      const resume = await bus.interrupt();
+      return async () => {
+        await resume();
+        await Promise.all(nodes.map(connected));
+      };
+    },
     add,
     stop,
     signUp: async (node = 0, way = 0) => kept(await driver(node, way).signUp(newName())),
@@ -112,4 +136,9 @@ export async function cluster(
       await close();
     },
   };
+}
+
+/** Resolves when the node's bus works. One within the process always does, and shows no such number. */
+async function connected({ url }: ClusterNode): Promise<void> {
+  while (/^parlor_bus_connected 0$/m.test(await (await fetch(`${url}/metrics`)).text()));
 }
