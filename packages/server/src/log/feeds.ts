@@ -1,14 +1,13 @@
-import { fromBinary } from "@bufbuild/protobuf";
-import { type Room, ServerFrameSchema } from "@parlor/contract";
+import type { Room } from "@parlor/contract";
 import type { Kysely } from "kysely";
-import { eventBatch } from "../domain/event-batch.ts";
 import { notExisting } from "../domain/refusals.ts";
-import { RoomEvent } from "../domain/room-event.ts";
+import type { RoomEvent } from "../domain/room-event.ts";
 import { RoomPolicy, rulesOfRoom } from "../domain/room-policy.ts";
 import type { Bus } from "../ports/bus.ts";
 import { findRoom, roomHeads } from "../store/rooms.ts";
 import type { Schema } from "../store/schema.ts";
 import { type FeedLimits, type FeedObserver, RoomFeed } from "./room-feed.ts";
+import { RoomHints } from "./room-hints.ts";
 import type { UserHints } from "./user-hints.ts";
 import { rulesOf } from "./views.ts";
 
@@ -19,6 +18,8 @@ export interface FeedsOptions {
   readonly limits: FeedLimits;
   /** Feeds kept beyond those that are pinned. */
   readonly maxIdle: number;
+  /** Where others can write, a feed that is not pinned is given up this long after its last use, with its subscription (milliseconds). */
+  readonly idleMs: number;
   /** How often the ends of the logs are looked up (milliseconds); left out where nobody else can write. */
   readonly headCheckMs?: number | undefined;
   readonly reportFault: (error: unknown) => void;
@@ -26,6 +27,9 @@ export interface FeedsOptions {
 
 /** Rooms per look-up of the ends of their logs. */
 const roomsPerQuery = 1000;
+
+/** Feeds that read the Store at the same time, so that enough of its sessions are left for everybody else. */
+const healers = 4;
 
 /** A feed that is being loaded, and what came in meanwhile. */
 interface Loading {
@@ -36,6 +40,7 @@ interface Loading {
 /** The feeds of this node: loaded when needed, kept true by commits and hints, given up when long unused. */
 export class Feeds {
   readonly #options: FeedsOptions;
+  readonly #hints: RoomHints;
   readonly #observers: FeedObserver[] = [];
   readonly #passersBy: Array<(event: RoomEvent) => void> = [];
   /** In the order of their last use. */
@@ -43,11 +48,14 @@ export class Feeds {
   readonly #loading = new Map<string, Loading>();
   readonly #unsubscribe = new Map<string, () => void>();
   readonly #headChecks: NodeJS.Timeout | undefined;
+  /** Rooms of which hints were lost. */
+  #doubtful = new Set<string>();
   #pinned = 0;
   #checking = false;
 
   constructor(options: FeedsOptions) {
     this.#options = options;
+    this.#hints = new RoomHints(options.bus, options.reportFault);
     if (options.headCheckMs === undefined) return;
     this.#headChecks = setInterval(() => void this.#checkHeads().catch(options.reportFault), options.headCheckMs);
     this.#headChecks.unref();
@@ -77,6 +85,7 @@ export class Feeds {
     const feed = this.#feeds.get(roomId);
     if (!feed) return this.#load(roomId);
     if (feed.policy.deleted) throw notExisting();
+    feed.usedAt = performance.now();
     this.#feeds.delete(roomId);
     this.#feeds.set(roomId, feed);
     return feed;
@@ -88,12 +97,14 @@ export class Feeds {
   }
 
   unpin(feed: RoomFeed): void {
-    if (--feed.pins === 0) this.#pinned--;
+    if (--feed.pins > 0) return;
+    this.#pinned--;
+    feed.usedAt = performance.now();
   }
 
   /** Takes what this node has committed, and tells the others. */
   committed(roomId: string, events: readonly RoomEvent[]): void {
-    this.#options.bus.publish(topicOf(roomId), eventBatch(events));
+    this.#hints.send(roomId, events);
     this.#options.userHints.arrivals(roomId, events);
     const first = events[0]?.event.kind;
     if (first?.case === "roomCreated" && first.value.room) this.#begin(first.value.room, events);
@@ -102,7 +113,7 @@ export class Feeds {
 
   /** Tells the other nodes of something outside the log, such as typing. */
   passOn(event: RoomEvent): void {
-    this.#options.bus.publish(topicOf(event.roomId), eventBatch([event]));
+    this.#hints.send(event.roomId, [event]);
   }
 
   /** Reads what this node has committed without hearing of it, and tells everyone. */
@@ -117,6 +128,7 @@ export class Feeds {
 
   close(): void {
     clearInterval(this.#headChecks);
+    this.#hints.flush();
     for (const unsubscribe of this.#unsubscribe.values()) unsubscribe();
     this.#unsubscribe.clear();
     this.#feeds.clear();
@@ -196,31 +208,53 @@ export class Feeds {
     if (this.#checking) return;
     this.#checking = true;
     try {
-      const feeds = [...this.#feeds.values()];
-      for (let i = 0; i < feeds.length; i += roomsPerQuery) await this.#compare(feeds.slice(i, i + roomsPerQuery));
+      this.#giveUpUnused();
+      await this.#compareAll([...this.#feeds.values()]);
     } finally {
       this.#checking = false;
     }
   }
 
+  async #compareAll(feeds: readonly RoomFeed[]): Promise<void> {
+    for (let i = 0; i < feeds.length; i += roomsPerQuery) await this.#compare(feeds.slice(i, i + roomsPerQuery));
+  }
+
   async #compare(feeds: readonly RoomFeed[]): Promise<void> {
     const ids = feeds.map(({ roomId }) => roomId);
     const heads = new Map((await roomHeads(this.#options.store, ids)).map((head) => [head.id, head.last_seq]));
-    for (const feed of feeds) {
-      const head = heads.get(feed.roomId);
-      void (head === undefined ? feed.finish() : feed.catchUp(head));
-    }
+    const rest = feeds.values();
+    const heal = async (): Promise<void> => {
+      for (const feed of rest) {
+        const head = heads.get(feed.roomId);
+        await (head === undefined ? feed.finish() : feed.catchUp(head));
+      }
+    };
+    await Promise.all(Array.from({ length: healers }, heal));
   }
 
   #subscribe(roomId: string): void {
-    const { bus } = this.#options;
-    const onHint = (payload: Uint8Array): void => this.#hinted(roomId, decode(payload));
-    const onGap = (): void => void this.#afterGap(roomId).catch(this.#options.reportFault);
-    this.#unsubscribe.set(roomId, bus.subscribe(topicOf(roomId), onHint, onGap));
+    const unsubscribe = this.#hints.listen(roomId, {
+      hinted: (events) => this.#hinted(roomId, events),
+      lost: () => this.#doubt(roomId),
+    });
+    this.#unsubscribe.set(roomId, unsubscribe);
   }
 
-  async #afterGap(roomId: string): Promise<void> {
-    for (const head of await roomHeads(this.#options.store, [roomId])) await this.#feeds.get(roomId)?.catchUp(head.last_seq);
+  /** After a gap every room is in doubt at once: they are looked up together. */
+  #doubt(roomId: string): void {
+    if (this.#doubtful.size === 0) setImmediate(() => void this.#clearDoubts().catch(this.#options.reportFault));
+    this.#doubtful.add(roomId);
+  }
+
+  async #clearDoubts(): Promise<void> {
+    const rooms = this.#doubtful;
+    this.#doubtful = new Set();
+    await this.#compareAll([...rooms].flatMap((roomId) => this.#feeds.get(roomId) ?? []));
+  }
+
+  #giveUpUnused(): void {
+    const since = performance.now() - this.#options.idleMs;
+    for (const [roomId, feed] of this.#feeds) if (feed.pins === 0 && feed.usedAt < since) this.#forget(roomId);
   }
 
   #giveUpIdle(): void {
@@ -238,13 +272,4 @@ export class Feeds {
     this.#unsubscribe.get(roomId)?.();
     this.#unsubscribe.delete(roomId);
   }
-}
-
-function topicOf(roomId: string): string {
-  return `room:${roomId}`;
-}
-
-/** A hint is a ServerFrame that holds the events. */
-function decode(payload: Uint8Array): RoomEvent[] {
-  return fromBinary(ServerFrameSchema, payload).events.map((event) => RoomEvent.of(event));
 }

@@ -33,6 +33,8 @@ export class RoomFeed {
   head: number;
   /** Kept by Feeds: above zero, the feed stays in memory. */
   pins = 0;
+  /** Kept by Feeds: when it was last asked for (performance.now). */
+  usedAt = performance.now();
   readonly #store: Kysely<Schema>;
   readonly #limits: FeedLimits;
   #ring: Ring;

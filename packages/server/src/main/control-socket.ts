@@ -1,7 +1,7 @@
 // The way in for whoever may read the data folder: a Unix socket in it, for the commands of `parlor user` and `parlor token`
 // while the server runs. One line of JSON with the request, {"command", "request"}; one with the answer, {"result"} or {"error"}.
 
-import { unlink } from "node:fs/promises";
+import { mkdir, unlink } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { join, relative, resolve } from "node:path";
 import { Code, ErrorSchema, encodeJsonValue, ParlorError, Reason } from "@parlor/contract";
@@ -113,6 +113,8 @@ async function listenAnew(server: Server, path: string): Promise<void> {
  */
 export async function listenControl(dataDir: string, admin: Admin, log: Log): Promise<ControlSocket> {
   const path = controlSocketPath(dataDir);
+  // With PostgreSQL nobody else has made it.
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const open = new Set<Socket>();
   const server = createServer((socket) => {
     open.add(socket);

@@ -9,6 +9,8 @@ import { type Node, reportFaults } from "./node.ts";
 const ringBytes = 512 * 1024;
 /** Rooms kept in memory beyond those that somebody on this node follows. */
 const idleRooms = 10_000;
+/** How long after its last use such a room is given up where nodes share a database (milliseconds): its hints cost every node. */
+const idleMs = 30_000;
 /**
  * How often the Store is asked for what hints have not brought (milliseconds). With a turn of the hub's watch (1 s) and the time
  * of the statement it stays well under the 5 s within which a lost hint must be healed.
@@ -38,6 +40,7 @@ export function openRooms({ config, log, clock, metrics, database, store, bus, t
     bus,
     userHints,
     maxIdle: idleRooms,
+    idleMs,
     headCheckMs: shared,
     limits,
     reportFault,

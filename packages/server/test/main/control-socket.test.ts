@@ -47,6 +47,13 @@ describe("the control socket", () => {
     assert.equal(statSync(socket.path).mode & 0o777, 0o600);
   });
 
+  test("is there also where nothing has made the folder yet, and nobody else may look into that", async () => {
+    const fresh = join(folder, "not", "made");
+    const other = await listenControl(fresh, direct.admin, noLog);
+    assert.equal(statSync(fresh).mode & 0o777, 0o700);
+    await other.close();
+  });
+
   test("runs the operator's commands", async () => {
     const made = await ask("createUser", { username: "alice", password: "correct horse 9", role: "ADMIN" });
     assert.equal(made.result?.["username"], "alice");
