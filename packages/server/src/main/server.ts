@@ -78,7 +78,7 @@ async function serve(base: Base, places: Places, here: Here | undefined, tls: Tl
     dispatching(base, (token) => identities.verify(token)),
     services,
   );
-  const realtime = here?.hub ?? remoteRealtime(places);
+  const realtime = here?.hub ?? remoteRealtime(places, base);
   here?.hub?.start(dispatcher);
   if (places.has("rooms")) here?.rooms?.purge.start();
   const listener = await listen({
@@ -120,8 +120,8 @@ async function serve(base: Base, places: Places, here: Here | undefined, tls: Tl
 }
 
 /** Only a gateway has clients whose streams are elsewhere. */
-function remoteRealtime(places: Places): RemoteRealtime | undefined {
-  return places.has("gateway") ? new RemoteRealtime(places.elsewhere("realtime").channel) : undefined;
+function remoteRealtime(places: Places, { metrics }: Base): RemoteRealtime | undefined {
+  return places.has("gateway") ? new RemoteRealtime(places.elsewhere("realtime").channel, metrics) : undefined;
 }
 
 function contractFile(name: string): string {

@@ -23,8 +23,9 @@ export interface Running extends AsyncDisposable {
   readonly faults: readonly string[];
 }
 
-/** Starts a server; `env` is added to what every test server is told. */
+/** Starts a server; `env` is added to what every test server is told. With PARLOR_TEST_FORM=apart it is one of services apart. */
 export async function running({ fresh }: Engine, env: Environment = {}): Promise<Running> {
+  if (process.env.PARLOR_TEST_FORM === "apart") return (await import("./services-apart.ts")).servicesApart({ env });
   const { database, close } = await fresh();
   const faults: string[] = [];
   const server = await startServer(loadConfig({ ...testEnvironment, ...env }), { database, log: faultLog(faults) });

@@ -19,7 +19,7 @@ import { type SharedFrames, SharedRun } from "./shared-frames.ts";
 export type RelayStream = ClientDuplexStream<Buffer, Buffer>;
 
 /** What may wait at the gateway for a reader before it asks the realtime service for no more: there, slowness is dealt with. */
-const queuedBytes = 128 * 1024;
+const mostQueued = 256 * 1024;
 /** What a client may have said that the realtime service has not taken yet. */
 const inboundBytes = 1024 * 1024;
 const SIGN_OF_LIFE = Buffer.alloc(0);
@@ -28,7 +28,8 @@ export interface RemoteConnectionOptions {
   readonly frames: SharedFrames;
   /** The stream ended without a goodbye: the goodbye that the client gets instead. */
   readonly lost: () => Goodbye;
-  readonly ended: (connection: RemoteConnection) => void;
+  /** The connection ended; `reason` is left out when the client went away. */
+  readonly ended: (connection: RemoteConnection, reason: Goodbye_Reason | undefined) => void;
 }
 
 /** A client's connection whose other end is in the realtime service: passes frames both ways. */
@@ -76,7 +77,7 @@ export class RemoteConnection implements Connection {
   }
 
   closed(): void {
-    if (this.#finish()) this.#stream.cancel();
+    if (this.#finish(undefined)) this.#stream.cancel();
   }
 
   position(roomId: string): number | undefined {
@@ -89,8 +90,12 @@ export class RemoteConnection implements Connection {
 
   // What the gateway does.
 
+  get queuedBytes(): number {
+    return this.#sink.queuedBytes;
+  }
+
   end(goodbye: Goodbye): void {
-    if (!this.#finish()) return;
+    if (!this.#finish(goodbye.reason)) return;
     this.#sink.end(goodbye);
     this.#stream.cancel();
   }
@@ -111,7 +116,7 @@ export class RemoteConnection implements Connection {
     if (frame === undefined) this.#sink.beat();
     else if (frame instanceof SharedRun) this.#pass(frame);
     else this.#show(frame);
-    if (this.#sink.queuedBytes > queuedBytes) void this.#hold(this.#sink.drained());
+    if (this.#sink.queuedBytes > mostQueued) void this.#hold(this.#sink.drained());
   }
 
   /** A run of events, to a reader that may not have asked for such, or may have to acknowledge others first. */
@@ -162,10 +167,10 @@ export class RemoteConnection implements Connection {
     this.end(this.#waiting ? goodbye(Goodbye_Reason.SLOW_CONSUMER) : this.#options.lost());
   }
 
-  #finish(): boolean {
+  #finish(reason: Goodbye_Reason | undefined): boolean {
     if (this.#ended) return false;
     this.#ended = true;
-    this.#options.ended(this);
+    this.#options.ended(this, reason);
     return true;
   }
 }

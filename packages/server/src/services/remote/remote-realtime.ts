@@ -1,4 +1,5 @@
 import { type Goodbye, Goodbye_Reason } from "@parlor/contract";
+import type { Metrics } from "../../ports/metrics.ts";
 import type { Connection, Origin, Realtime } from "../../realtime/connection.ts";
 import { goodbye } from "../../realtime/goodbyes.ts";
 import type { Sink } from "../../realtime/sink.ts";
@@ -16,19 +17,26 @@ export class RemoteRealtime implements Realtime {
   readonly #channel: ServiceChannel;
   readonly #frames = new SharedFrames();
   readonly #open = new Set<RemoteConnection>();
+  readonly #metrics: Metrics;
   #draining = false;
 
-  constructor(channel: ServiceChannel) {
+  constructor(channel: ServiceChannel, metrics: Metrics) {
     this.#channel = channel;
+    this.#metrics = metrics;
+    metrics.watch("queued_bytes", () => [...this.#open].reduce((sum, { queuedBytes }) => sum + queuedBytes, 0));
   }
 
   open(sink: Sink, origin: Origin): Connection {
     const connection = new RemoteConnection(sink, this.#channel.connect(origin), {
       frames: this.#frames,
       lost: () => shutdown(leastMs, spreadMs),
-      ended: (ended) => this.#open.delete(ended),
+      ended: (ended, reason) => {
+        this.#open.delete(ended);
+        this.#metrics.disconnected(origin.protocol, reason === undefined ? "CLIENT" : Goodbye_Reason[reason]);
+      },
     });
     this.#open.add(connection);
+    this.#metrics.connected(origin.protocol);
     if (this.#draining) connection.end(shutdown(0, spreadMs));
     return connection;
   }

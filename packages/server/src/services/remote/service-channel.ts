@@ -34,8 +34,13 @@ export interface ChannelOptions {
 const longestMs = 30_000;
 /** How long it waits for a connection, such as to a service that is being restarted. */
 const connectMs = 1500;
+/** How long a stream waits for a connection, and for its first sign (milliseconds). */
+const openMs = 3000;
 /** Pauses before a call is repeated. */
 const pausesMs = [50, 200, 500];
+
+/** What may be under way on the streams of a connection, and on one of them; the default, 64 KiB, is little for a busy room. */
+const windowBytes = 512 * 1024;
 
 const grpcOptions: ClientOptions = {
   "grpc.max_receive_message_length": -1,
@@ -70,7 +75,11 @@ export class ServiceChannel {
     this.name = name;
     this.#token = token;
     this.#calls = new Client(target, credential, grpcOptions);
-    this.#streams = new Client(target, credential, { ...grpcOptions, "grpc.enable_retries": 0 });
+    this.#streams = new Client(target, credential, {
+      ...grpcOptions,
+      "grpc.enable_retries": 0,
+      "grpc-node.flow_control_window": windowBytes,
+    });
   }
 
   /**
@@ -94,11 +103,16 @@ export class ServiceChannel {
     }
   }
 
-  /** Opens a RealtimeService.Connect for a client. */
+  /** Opens a RealtimeService.Connect for a client. It ends when there is no connection in time. */
   connect(origin: Origin): ClientDuplexStream<Buffer, Buffer> {
     const metadata = this.#metadata(origin);
+    metadata.setOptions({ waitForReady: true });
     if (origin.token !== undefined) metadata.set("authorization", `Bearer ${origin.token}`);
-    return this.#streams.makeBidiStreamRequest(pathOf(RealtimeService.method.connect), same, same, metadata);
+    const stream = this.#streams.makeBidiStreamRequest(pathOf(RealtimeService.method.connect), same, same, metadata);
+    const timer = setTimeout(() => stream.cancel(), openMs);
+    stream.once("metadata", () => clearTimeout(timer));
+    stream.once("status", () => clearTimeout(timer));
+    return stream;
   }
 
   /** Whether the service is there and takes calls, asked now. */
