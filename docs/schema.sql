@@ -25,6 +25,28 @@ create table messages (
 CREATE UNIQUE INDEX messages_client_message_id ON public.messages USING btree (room_id, author_id, client_message_id) WHERE (client_message_id IS NOT NULL);
 CREATE UNIQUE INDEX messages_id ON public.messages USING btree (room_id, id);
 
+create table mqtt_cursors (
+  user_id uuid not null,
+  client_id text not null,
+  room_id uuid not null,
+  acked_seq bigint not null,
+  sent_seq bigint not null,
+  constraint mqtt_cursors_pkey PRIMARY KEY (user_id, client_id, room_id),
+  constraint mqtt_cursors_user_id_client_id_fkey FOREIGN KEY (user_id, client_id) REFERENCES mqtt_sessions(user_id, client_id) ON DELETE CASCADE
+);
+
+create table mqtt_sessions (
+  user_id uuid not null,
+  client_id text not null,
+  epoch bigint not null,
+  subscriptions jsonb not null,
+  expiry_seconds bigint not null,
+  heard_at timestamp with time zone not null,
+  left_at timestamp with time zone,
+  constraint mqtt_sessions_pkey PRIMARY KEY (user_id, client_id),
+  constraint mqtt_sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE
+);
+
 create table room_bans (
   room_id uuid not null,
   user_id uuid not null,

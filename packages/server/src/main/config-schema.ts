@@ -39,6 +39,12 @@ const server = section("Server", {
     [0, 65535],
     "A port for MQTT alone, beside the one for every protocol; 1883 is usual, 8883 with TLS.",
   ),
+  mqttSessionMs: duration(
+    "PARLOR_MQTT_SESSION_LIFETIME",
+    "30d",
+    ["1m", "365d"],
+    "How long the session of an MQTT client is kept while it is away, at most.",
+  ),
   publicUrl: optionalWebUrl(
     "PARLOR_PUBLIC_URL",
     "Where people reach the server, when that is not where it listens: it is shown in documents and links.",

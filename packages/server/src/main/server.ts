@@ -11,7 +11,7 @@ import type { Admin } from "./admin.ts";
 import { adminOf } from "./admin-of.ts";
 import { openBridge } from "./bridge.ts";
 import type { Config } from "./config.ts";
-import { mqttOf } from "./mqtt.ts";
+import { type Mqtt, openMqtt } from "./mqtt.ts";
 import { type Base, type Node, openBase, openNode, type StartOptions } from "./node.ts";
 import { operationsOf } from "./operations.ts";
 import { Places } from "./places.ts";
@@ -81,11 +81,12 @@ async function serve(base: Base, places: Places, here: Here | undefined, tls: Tl
   const realtime = here?.hub ?? remoteRealtime(places, base);
   here?.hub?.start(dispatcher);
   if (places.has("rooms")) here?.rooms?.purge.start();
+  const mqtt = config.server.mqtt && realtime && places.has("gateway") ? openMqtt(base, here?.node, dispatcher, realtime) : undefined;
   const listener = await listen({
     config: { ...config.server, connectionsPerAddress: config.limits.connectionsPerAddress, frameBytes: config.limits.frameBytes },
     api: dispatcher,
     realtime,
-    mqtt: config.server.mqtt && realtime && places.has("gateway") ? mqttOf(base, dispatcher, realtime) : undefined,
+    mqtt: mqtt?.door,
     operations: operationsOf(base, places, here),
     documents: { openapi: contractFile("openapi.json"), asyncapi: contractFile("asyncapi.json") },
     tls: tls?.identity,
@@ -101,7 +102,7 @@ async function serve(base: Base, places: Places, here: Here | undefined, tls: Tl
   const close = async (): Promise<void> => {
     tls?.close();
     await bridge?.close();
-    await quiet(base, listener, realtime, here);
+    await quiet(base, listener, realtime, here, mqtt);
     identities.close();
     places.close();
     await base.bus.close();
@@ -134,12 +135,14 @@ async function quiet(
   listener: Listener,
   realtime: Hub | RemoteRealtime | undefined,
   here: Here | undefined,
+  mqtt: Mqtt | undefined,
 ): Promise<void> {
   const rooms = here?.rooms;
   listener.drain();
   await rooms?.writer.idle();
   realtime?.drain(comeBackMs);
   await listener.close(config.server.drainMs);
+  await mqtt?.close();
   await rooms?.writer.idle();
   await rooms?.purge.stop();
   rooms?.feeds.close();

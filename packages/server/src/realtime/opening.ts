@@ -100,7 +100,9 @@ async function start(context: OpeningContext, connection: LiveConnection, hello:
     ({ follower }) => !follower.channel.feed.policy.deleted && connection.meanwhile.get(follower.channel.feed.roomId) !== "left",
   );
   requireNoFuture(hello, new Map(current.map(({ follower: { channel } }) => [channel.feed.roomId, channel.feed.head])));
-  const starts = current.map((room) => startOf(room, context.resumeMaxEvents));
+  // In MQTT the client sets the pace, and nothing is left out that it has not acknowledged.
+  const maxMissed = connection.origin.protocol === "mqtt" ? Number.POSITIVE_INFINITY : context.resumeMaxEvents;
+  const starts = current.map((room) => startOf(room, maxMissed));
   const missing = [...cursors.keys()].filter((roomId) => !current.some(({ place }) => place.room_id === roomId));
   for (const { follower } of rooms) if (!current.some((room) => room.follower === follower)) context.channels.leave(follower);
   const identity = { connectionId: connection.id, sessionId: caller.sessionId, user: me.user };

@@ -125,6 +125,33 @@ export interface EventsTable {
   message_seq: number | null;
 }
 
+/** What is kept of an MQTT client while it is away. */
+export interface MqttSessionsTable {
+  user_id: string;
+  client_id: string;
+  /** How often the session was taken by a connection; whoever took it last has it. */
+  epoch: number;
+  /** The subscriptions, as JSON. */
+  subscriptions: unknown;
+  /** How long it is kept after its connection. */
+  expiry_seconds: number;
+  /** When its client was last heard, to within some minutes while it is connected. */
+  heard_at: Date;
+  /** When its last connection ended; null while it is connected, and after a crash. */
+  left_at: Date | null;
+}
+
+/** How far an MQTT session is in the log of a room. */
+export interface MqttCursorsTable {
+  user_id: string;
+  client_id: string;
+  room_id: string;
+  /** Everything up to here is acknowledged. */
+  acked_seq: number;
+  /** At least everything up to here was sent. */
+  sent_seq: number;
+}
+
 export interface Schema {
   users: UsersTable;
   sessions: SessionsTable;
@@ -135,4 +162,6 @@ export interface Schema {
   messages: MessagesTable;
   message_reactions: ReactionsTable;
   room_events: EventsTable;
+  mqtt_sessions: MqttSessionsTable;
+  mqtt_cursors: MqttCursorsTable;
 }

@@ -1,5 +1,6 @@
 import type { Kysely } from "kysely";
 import * as core from "./0001_core.ts";
+import * as mqttSessions from "./0003_mqtt_sessions.ts";
 
 export interface Migration {
   /** As the file's, and never changed: the database keeps it. */
@@ -9,4 +10,7 @@ export interface Migration {
 }
 
 /** In the order in which they are applied. */
-export const migrations: readonly Migration[] = [{ name: "0001_core", ...core }];
+export const migrations: readonly Migration[] = [
+  { name: "0001_core", ...core },
+  { name: "0003_mqtt_sessions", ...mqttSessions },
+];

@@ -1,9 +1,10 @@
 import type { DescMethod, Message, MessageInitShape } from "@bufbuild/protobuf";
 import type { ClientFrameSchema } from "@parlor/contract";
 import type { Packet } from "mqtt-packet";
+import type { SessionHold } from "../../realtime/durable-session.ts";
 import type { InFlight } from "./in-flight.ts";
 import type { Version } from "./packets.ts";
-import type { SessionHold } from "./sessions.ts";
+import type { PublicationKeys } from "./publication-keys.ts";
 import type { Encoding, Subscriptions } from "./subscriptions.ts";
 import type { TopicAliases } from "./topic-aliases.ts";
 import type { Outcome, Unanswered } from "./unanswered.ts";
@@ -17,6 +18,8 @@ export interface Client {
   readonly inFlight: InFlight;
   readonly unanswered: Unanswered;
   readonly aliases: TopicAliases;
+  /** What tells a repeat of a publication from another one. */
+  readonly keys: PublicationKeys;
   /** Left out when nothing is kept after the connection. */
   readonly session: SessionHold | undefined;
   send(packet: Packet): void;

@@ -1,9 +1,9 @@
 import type { IConnackPacket, Packet } from "mqtt-packet";
+import type { SessionHold } from "../../realtime/durable-session.ts";
 import type { ConnectRequest } from "./connect.ts";
 import type { Version } from "./packets.ts";
 import { receiveMaximum } from "./publish.ts";
 import { returnCodeOf } from "./reason-codes.ts";
-import type { SessionHold } from "./sessions.ts";
 import { topicAliasMaximum } from "./topic-aliases.ts";
 import { topics } from "./topics.ts";
 

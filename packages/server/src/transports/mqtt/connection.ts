@@ -6,6 +6,7 @@ import type { Caller } from "../../domain/call.ts";
 import { newId } from "../../domain/ids.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Connection, Origin, Realtime } from "../../realtime/connection.ts";
+import type { DurableSessions, SessionCursor, SessionHold, SessionOwner } from "../../realtime/durable-session.ts";
 import type { Api } from "../../services/api.ts";
 import { refusalOf } from "../errors.ts";
 import { endings } from "../goodbyes.ts";
@@ -18,9 +19,9 @@ import { InFlight } from "./in-flight.ts";
 import { callerOf, restore, resumedFlight, sentBefore } from "./opening.ts";
 import { PacketCutter } from "./packet-cutter.ts";
 import { decodeConnect, decodePacket, type Version, versionOf } from "./packets.ts";
+import { PublicationKeys } from "./publication-keys.ts";
 import { handlePublish } from "./publish.ts";
 import { ReasonCode } from "./reason-codes.ts";
-import type { SessionHold, Sessions } from "./sessions.ts";
 import { MqttSink } from "./sink.ts";
 import { handleSubscribe, handleUnsubscribe } from "./subscribe.ts";
 import { type Encoding, Subscriptions } from "./subscriptions.ts";
@@ -30,7 +31,7 @@ import { type Outcome, Unanswered } from "./unanswered.ts";
 export interface ConnectionContext {
   readonly api: Api;
   readonly realtime: Realtime;
-  readonly sessions: Sessions;
+  readonly sessions: DurableSessions;
   /** Largest packet that is read once the client is known. */
   readonly maxBytes: number;
   readonly log: Log;
@@ -49,14 +50,17 @@ const closeMs = 3000;
 type State = "new" | "opening" | "open" | "ended";
 
 /** One MQTT connection: takes its packets one after the other, and is a live connection of the hub. */
-export class MqttConnection implements Client {
+export class MqttConnection implements Client, SessionOwner {
   readonly id = newId();
   readonly sink: MqttSink;
   readonly subscriptions = new Subscriptions();
   readonly unanswered = new Unanswered();
   readonly aliases = new TopicAliases();
   inFlight = new InFlight(0);
+  keys: PublicationKeys;
   session: SessionHold | undefined;
+  /** Milliseconds since 1970. */
+  heardAt = Date.now();
   readonly #stream: Duplex;
   readonly #context: ConnectionContext;
   readonly #origin: Origin;
@@ -75,6 +79,7 @@ export class MqttConnection implements Client {
     this.#stream = stream;
     this.#context = context;
     this.#origin = origin;
+    this.keys = new PublicationKeys(context.sessions, { userId: "", clientId: "" }, undefined);
     this.sink = new MqttSink(stream, this);
     this.#hub = context.realtime.open(this.sink, origin);
     stream.on("data", (bytes: Buffer) => this.#arrived(bytes)).once("close", () => this.#closed());
@@ -143,7 +148,13 @@ export class MqttConnection implements Client {
     this.#stream.resume();
   }
 
-  /** Another connection has the session now (MQTT 5, section 3.1.4). */
+  // What its session asks and tells.
+
+  cursors(): Iterable<readonly [string, SessionCursor]> {
+    return this.inFlight.cursors();
+  }
+
+  /** MQTT 5, section 3.1.4. */
   takenOver(): void {
     this.#fail(protocolError("Another connection of this client id has taken the session over.", ReasonCode.SESSION_TAKEN_OVER));
   }
@@ -184,6 +195,7 @@ export class MqttConnection implements Client {
   /** @throws Breach */
   #take(bytes: Buffer): Promise<void> | undefined {
     if (this.#state === "new") return this.#connect(bytes);
+    this.heardAt = Date.now();
     this.#hub.alive();
     return this.#handle(decodePacket(bytes, this.#version));
   }
@@ -233,22 +245,20 @@ export class MqttConnection implements Client {
     const caller = await callerOf(this.#context.api, request, this.#origin);
     this.#caller = caller;
     if (this.#isOver()) return;
-    if (request.expirySeconds > 0) this.session = await this.#claim(request, caller);
+    // Nobody can come back with a client id that was made here.
+    const mayReturn = !request.assigned || request.expirySeconds > 0;
+    if (mayReturn) this.session = await this.#context.sessions.claim({ userId: caller.userId, connectionId: this.id, ...request }, this);
     if (this.#isOver()) return void this.session?.leave(request.expirySeconds);
-    this.#begin(request);
+    this.#begin(request, caller);
     const resume = [...this.inFlight.cursors()].map(([roomId, { acked }]) => ({ roomId, seq: acked }));
     this.#hub.receive(create(ClientFrameSchema, { kind: { case: "hello", value: { token: request.token, resume } } }));
   }
 
-  #claim({ clientId, cleanStart, expirySeconds }: ConnectRequest, { userId }: Caller): Promise<SessionHold> {
-    const claim = { userId, clientId, connectionId: this.id, cleanStart, expirySeconds };
-    return this.#context.sessions.claim(claim, { cursors: () => this.inFlight.cursors(), takenOver: () => this.takenOver() });
-  }
-
-  #begin(request: ConnectRequest): void {
+  #begin(request: ConnectRequest, { userId }: Caller): void {
     this.#request = request;
     this.#expirySeconds = this.session?.expirySeconds ?? 0;
     this.#cutter.maxBytes = this.#context.maxBytes;
+    this.keys = new PublicationKeys(this.#context.sessions, { userId, clientId: request.clientId }, this.session?.stored?.heardAt);
     this.inFlight = resumedFlight(request, this.session);
     restore(this.subscriptions, request, this.session);
     const { subscriptions, inFlight } = this;

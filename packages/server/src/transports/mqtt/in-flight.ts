@@ -69,6 +69,9 @@ export class InFlight {
   /** Events of a room were sent, up to the last of them. */
   put(roomId: string, first: number, last: number): void {
     let progress = this.#rooms.get(roomId);
+    // After a time in which one was not in the room, its log goes on elsewhere.
+    if (progress && first > progress.sent + 1) this.forget(roomId);
+    progress = this.#rooms.get(roomId);
     if (!progress) {
       progress = { acked: first - 1, sent: first - 1, early: undefined };
       this.#rooms.set(roomId, progress);

@@ -1,12 +1,12 @@
 import type { ParlorError } from "@parlor/contract";
 import type { Caller } from "../../domain/call.ts";
 import type { Origin } from "../../realtime/connection.ts";
+import type { SessionHold } from "../../realtime/durable-session.ts";
 import type { Api } from "../../services/api.ts";
 import { Breach } from "./breach.ts";
 import { type ConnectRequest, refusedSignIn } from "./connect.ts";
 import { InFlight } from "./in-flight.ts";
 import { ReasonCode } from "./reason-codes.ts";
-import type { SessionHold } from "./sessions.ts";
 import { subscriptionOf } from "./subscribe.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 import { interestOf } from "./topics.ts";

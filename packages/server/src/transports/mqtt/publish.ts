@@ -63,12 +63,24 @@ async function carryOut(client: Client, id: number, target: Target, packet: IPub
       return ask(client, id, MessagesService.method.listMessages, requestOf(ListMessagesRequestSchema, packet), target.roomId);
     case "log":
       return ask(client, id, MessagesService.method.listEvents, requestOf(ListEventsRequestSchema, packet), target.roomId);
+    case "send":
+      return send(client, id, target.roomId, packet);
     default:
       client.frame(id, frameOf(target, packet));
   }
 }
 
-type FrameTarget = Exclude<Target, { readonly kind: "history" | "log" }>;
+async function send(client: Client, id: number, roomId: string, packet: IPublishPacket): Promise<void> {
+  const request = sendRequestOf(packet);
+  requireRoom(request.roomId, roomId);
+  const { text } = request;
+  const given = request.clientMessageId || userProperty(packet, "client_message_id");
+  const unkeyed = { packetId: packet.messageId as number, dup: packet.dup, roomId, text };
+  const clientMessageId = given ?? (packet.qos === 1 ? await client.keys.keyOf(unkeyed) : "");
+  client.frame(id, { case: "send", value: { roomId, text, clientMessageId } });
+}
+
+type FrameTarget = Exclude<Target, { readonly kind: "send" | "history" | "log" }>;
 
 function frameOf(target: FrameTarget, packet: IPublishPacket): Kind {
   if (target.kind === "presence") {
@@ -76,12 +88,6 @@ function frameOf(target: FrameTarget, packet: IPublishPacket): Kind {
     return { case: "setPresence", value: decodeJson(SetPresenceRequestSchema, JSON.stringify({ status })) };
   }
   switch (target.kind) {
-    case "send": {
-      const request = sendRequestOf(packet);
-      requireRoom(request.roomId, target.roomId);
-      const clientMessageId = request.clientMessageId || (userProperty(packet, "client_message_id") ?? "");
-      return { case: "send", value: { ...request, roomId: target.roomId, clientMessageId } };
-    }
     case "read": {
       const request = requestOf(MarkReadRequestSchema, packet);
       requireRoom(request.roomId, target.roomId);

@@ -1,10 +1,10 @@
 import type { ISubscribePacket, ISubscription, IUnsubscribePacket } from "mqtt-packet";
+import type { StoredSubscription } from "../../realtime/durable-session.ts";
 import { protocolError } from "./breach.ts";
 import type { Client } from "./client.ts";
 import { formatOf } from "./formats.ts";
 import { userProperty } from "./packets.ts";
 import { ReasonCode } from "./reason-codes.ts";
-import type { SessionCursor, StoredSubscription } from "./sessions.ts";
 import { maxSubscriptions, type Subscription } from "./subscriptions.ts";
 import { type Interest, interestOf } from "./topics.ts";
 
@@ -24,12 +24,12 @@ export async function handleSubscribe(client: Client, packet: ISubscribePacket):
   requireFew(packet.subscriptions.length);
   const encoding = client.version === 5 && userProperty(packet, "format") === "protobuf" ? "protobuf" : client.encoding;
   const results = packet.subscriptions.map((wanted) => grant(client, wanted, encoding));
-  const granted = results.filter((result) => typeof result === "object");
-  const cursors = begin(client, granted);
-  await client.session?.subscribe(
-    granted.map(({ subscription }) => stored(subscription)),
-    cursors,
+  begin(
+    client,
+    results.filter((result) => typeof result === "object"),
   );
+  drop(client);
+  await client.session?.subscribed(stored(client));
   const codes = results.map((result) => (typeof result === "object" ? result.subscription.qos : client.version === 5 ? result : 0x80));
   client.send({ cmd: "suback", messageId: packet.messageId as number, granted: codes });
 }
@@ -63,35 +63,36 @@ export function subscriptionOf(
 }
 
 /** Where rooms begin that come with QoS 1 from now on; those that came so before go on where they are. */
-function begin(client: Client, granted: readonly Granted[]): Map<string, SessionCursor> {
-  const cursors = new Map<string, SessionCursor>();
+function begin(client: Client, granted: readonly Granted[]): void {
   for (const { subscription, interest } of granted) {
     if (subscription.qos === 0 || interest.kind !== "events") continue;
     for (const roomId of interest.roomId === undefined ? client.rooms() : [interest.roomId]) {
       const head = client.position(roomId);
-      if (head === undefined || client.inFlight.cursor(roomId) !== undefined) continue;
-      client.inFlight.begin(roomId, head);
-      cursors.set(roomId, { acked: head, sent: head });
+      if (head !== undefined && client.inFlight.cursor(roomId) === undefined) client.inFlight.begin(roomId, head);
     }
   }
-  return cursors;
 }
 
-function stored({ filter, qos, encoding }: Subscription): StoredSubscription {
-  return { filter, qos, encoding };
-}
-
-/** Carries out an UNSUBSCRIBE (MQTT 5, section 3.10). */
-export async function handleUnsubscribe(client: Client, packet: IUnsubscribePacket): Promise<void> {
-  requireFew(packet.unsubscriptions.length);
-  const { subscriptions, inFlight } = client;
-  const codes = packet.unsubscriptions.map((filter) =>
-    subscriptions.remove(filter) ? ReasonCode.SUCCESS : ReasonCode.NO_SUBSCRIPTION_EXISTED,
-  );
+/** Forgets what need not be acknowledged any more; the rooms. */
+function drop(client: Client): string[] {
+  const { inFlight, subscriptions } = client;
   const left = [...inFlight.cursors()].map(([roomId]) => roomId).filter((roomId) => subscriptions.ofRoom(roomId)?.qos !== 1);
   for (const roomId of left) inFlight.forget(roomId);
-  client.windowMoved();
-  await client.session?.unsubscribe(packet.unsubscriptions, left);
+  if (left.length > 0) client.windowMoved();
+  return left;
+}
+
+function stored({ subscriptions }: Client): StoredSubscription[] {
+  return [...subscriptions.all()].map(({ filter, qos, encoding }) => ({ filter, qos, encoding }));
+}
+
+/** Carries out an UNSUBSCRIBE (MQTT 5, section 3.10). @throws Breach */
+export async function handleUnsubscribe(client: Client, packet: IUnsubscribePacket): Promise<void> {
+  requireFew(packet.unsubscriptions.length);
+  const codes = packet.unsubscriptions.map((filter) =>
+    client.subscriptions.remove(filter) ? ReasonCode.SUCCESS : ReasonCode.NO_SUBSCRIPTION_EXISTED,
+  );
+  await client.session?.unsubscribed(stored(client), drop(client));
   client.send({ cmd: "unsuback", messageId: packet.messageId as number, granted: codes });
 }
 

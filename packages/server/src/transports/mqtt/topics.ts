@@ -12,7 +12,8 @@ export const topics = {
 
 /** What a client may publish to. */
 export type Target =
-  | { readonly kind: "send" | "typing" | "read"; readonly roomId: string }
+  | { readonly kind: "send"; readonly roomId: string }
+  | { readonly kind: "typing" | "read"; readonly roomId: string }
   | { readonly kind: "history" | "log"; readonly roomId: string }
   | { readonly kind: "presence" };
 

@@ -1,0 +1,66 @@
+import type { Bus } from "../ports/bus.ts";
+import type { SessionClaim, SessionKey, SessionOwner } from "./durable-session.ts";
+
+const topic = "mqtt-sessions";
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+/** Within this time two connections count as made at the same time, whatever the clocks of their nodes say (milliseconds). */
+const sameTimeMs = 5000;
+
+type Notice = SessionKey & { readonly connectionId: string };
+
+interface Owned {
+  readonly owner: SessionOwner;
+  readonly connectionId: string;
+  readonly since: number;
+}
+
+/** Which connection of this node has which session. Of two that want one, anywhere, the later gets it. */
+export class SessionOwners {
+  readonly #bus: Bus;
+  readonly #owners = new Map<string, Owned>();
+  readonly #unsubscribe: () => void;
+
+  constructor(bus: Bus) {
+    this.#bus = bus;
+    // What is lost here is found when the old connection stores its cursors: the epoch is another's then.
+    this.#unsubscribe = bus.subscribe(
+      topic,
+      (payload) => this.#heard(JSON.parse(decoder.decode(payload)) as Notice),
+      () => undefined,
+    );
+  }
+
+  of(key: SessionKey): SessionOwner | undefined {
+    return this.#owners.get(nameOf(key))?.owner;
+  }
+
+  take({ userId, clientId, connectionId }: SessionClaim, owner: SessionOwner): void {
+    const name = nameOf({ userId, clientId });
+    const before = this.#owners.get(name);
+    this.#owners.set(name, { owner, connectionId, since: performance.now() });
+    before?.owner.takenOver();
+    this.#bus.publish(topic, encoder.encode(JSON.stringify({ userId, clientId, connectionId } satisfies Notice)));
+  }
+
+  /** Says whether it still had it. */
+  release(key: SessionKey, owner: SessionOwner): boolean {
+    return this.of(key) === owner && this.#owners.delete(nameOf(key));
+  }
+
+  close(): void {
+    this.#unsubscribe();
+  }
+
+  #heard({ userId, clientId, connectionId }: Notice): void {
+    const name = nameOf({ userId, clientId });
+    const here = this.#owners.get(name);
+    if (!here || (performance.now() - here.since < sameTimeMs && connectionId < here.connectionId)) return;
+    this.#owners.delete(name);
+    here.owner.takenOver();
+  }
+}
+
+function nameOf({ userId, clientId }: SessionKey): string {
+  return `${userId} ${clientId}`;
+}

@@ -1,0 +1,153 @@
+import { type Kysely, type Selectable, sql } from "kysely";
+import type { MqttCursorsTable, MqttSessionsTable, Schema } from "./schema.ts";
+
+export type MqttSessionRow = Selectable<MqttSessionsTable>;
+export type MqttCursorRow = Selectable<MqttCursorsTable>;
+type Store = Kysely<Schema>;
+
+/** How late `heard_at` of a connected session may be (seconds): a session that nobody ended is kept this much longer. */
+export const heardWithinSeconds = 900;
+
+const expired = sql<boolean>`coalesce(left_at, heard_at + make_interval(secs => ${sql.lit(heardWithinSeconds)}))
+  + make_interval(secs => expiry_seconds) < now()`;
+
+/** A session, locked until the transaction ends. */
+export function lockMqttSession(
+  tx: Store,
+  userId: string,
+  clientId: string,
+): Promise<(MqttSessionRow & { readonly expired: boolean }) | undefined> {
+  return tx
+    .selectFrom("mqtt_sessions")
+    .selectAll()
+    .select(expired.as("expired"))
+    .where("user_id", "=", userId)
+    .where("client_id", "=", clientId)
+    .forUpdate()
+    .executeTakeFirst();
+}
+
+export async function deleteMqttSession(store: Store, userId: string, clientId: string): Promise<void> {
+  await store.deleteFrom("mqtt_sessions").where("user_id", "=", userId).where("client_id", "=", clientId).execute();
+}
+
+/** How many sessions a person has; those that are over are removed first. */
+export async function countMqttSessions(tx: Store, userId: string): Promise<number> {
+  await tx.deleteFrom("mqtt_sessions").where("user_id", "=", userId).where(expired).execute();
+  const query = tx
+    .selectFrom("mqtt_sessions")
+    .select((eb) => eb.fn.countAll<number>().as("count"))
+    .where("user_id", "=", userId);
+  return Number((await query.executeTakeFirstOrThrow()).count);
+}
+
+/** Makes a session, or takes the one that is there; the new epoch. */
+export async function takeMqttSession(tx: Store, userId: string, clientId: string, expirySeconds: number): Promise<number> {
+  const statement = sql<{ epoch: number }>`insert into mqtt_sessions (user_id, client_id, epoch, subscriptions, expiry_seconds, heard_at)
+    values (${userId}, ${clientId}, 1, '[]', ${expirySeconds}, now())
+    on conflict (user_id, client_id) do update
+      set epoch = mqtt_sessions.epoch + 1, expiry_seconds = excluded.expiry_seconds, heard_at = now(), left_at = null
+    returning epoch`;
+  return (await statement.execute(tx)).rows[0]?.epoch ?? 0;
+}
+
+export function mqttCursors(store: Store, userId: string, clientId: string): Promise<MqttCursorRow[]> {
+  return store.selectFrom("mqtt_cursors").selectAll().where("user_id", "=", userId).where("client_id", "=", clientId).execute();
+}
+
+/**
+ * Where the rooms begin that a person has come into while a session was away: at the last message before. Costs as many rows as
+ * the session will get from there.
+ */
+export async function beginningsOf(
+  store: Store,
+  userId: string,
+  except: readonly string[],
+): Promise<Array<{ readonly room_id: string; readonly seq: number }>> {
+  const statement = sql<{ room_id: string; seq: number }>`select m.room_id, coalesce((
+      select seq from messages where room_id = m.room_id and created_at < m.joined_at order by seq desc limit 1), 0) as seq
+    from room_members m where m.user_id = ${userId} and not m.room_id = any(${except}::uuid[])`;
+  return (await statement.execute(store)).rows;
+}
+
+/** A session as its connection last took it. */
+export interface HeldSession {
+  readonly userId: string;
+  readonly clientId: string;
+  readonly epoch: number;
+}
+
+/** False when another connection has the session. */
+export async function putMqttSubscriptions(store: Store, held: HeldSession, subscriptions: readonly object[]): Promise<boolean> {
+  const { numAffectedRows } = await sql`update mqtt_sessions set subscriptions = ${JSON.stringify(subscriptions)}::jsonb
+    where ${isHeld(held)}`.execute(store);
+  return (numAffectedRows ?? 0n) > 0n;
+}
+
+export async function deleteMqttCursors(store: Store, { userId, clientId, epoch }: HeldSession, roomIds: readonly string[]): Promise<void> {
+  await sql`delete from mqtt_cursors c using mqtt_sessions s where c.user_id = ${userId} and c.client_id = ${clientId}
+    and c.room_id = any(${roomIds}::uuid[]) and s.user_id = c.user_id and s.client_id = c.client_id and s.epoch = ${epoch}`.execute(store);
+}
+
+/** A cursor of a held session. */
+export interface HeldCursor extends HeldSession {
+  readonly roomId: string;
+  readonly acked: number;
+  readonly sent: number;
+}
+
+/** Moves cursors forward, all in one statement; those of sessions that others have are passed over. */
+export async function putMqttCursors(store: Store, cursors: readonly HeldCursor[]): Promise<void> {
+  if (cursors.length === 0) return;
+  const column = (key: keyof HeldCursor) => cursors.map((cursor) => cursor[key]);
+  await sql`insert into mqtt_cursors as c (user_id, client_id, room_id, acked_seq, sent_seq)
+    select v.user_id, v.client_id, v.room_id, v.acked, v.sent
+    from unnest(${column("userId")}::uuid[], ${column("clientId")}::text[], ${column("epoch")}::bigint[], ${column("roomId")}::uuid[],
+      ${column("acked")}::bigint[], ${column("sent")}::bigint[]) as v (user_id, client_id, epoch, room_id, acked, sent)
+    join mqtt_sessions s on s.user_id = v.user_id and s.client_id = v.client_id and s.epoch = v.epoch
+    order by v.user_id, v.client_id, v.room_id
+    on conflict (user_id, client_id, room_id) do update
+      set acked_seq = greatest(c.acked_seq, excluded.acked_seq), sent_seq = greatest(c.sent_seq, excluded.sent_seq)`.execute(store);
+}
+
+/** When the clients of held sessions were last heard. */
+export async function putMqttHeard(store: Store, sessions: readonly (HeldSession & { readonly heardAt: Date })[]): Promise<void> {
+  if (sessions.length === 0) return;
+  const column = (key: keyof HeldSession | "heardAt") => sessions.map((session) => session[key]);
+  await sql`update mqtt_sessions s set heard_at = v.heard_at
+    from unnest(${column("userId")}::uuid[], ${column("clientId")}::text[], ${column("epoch")}::bigint[],
+      ${column("heardAt")}::timestamptz[]) as v (user_id, client_id, epoch, heard_at)
+    where s.user_id = v.user_id and s.client_id = v.client_id and s.epoch = v.epoch`.execute(store);
+}
+
+/** The connection of a held session is over; a session that is not to be kept goes with it. */
+export async function leaveMqttSession(store: Store, held: HeldSession, expirySeconds: number, heardAt: Date): Promise<void> {
+  if (expirySeconds === 0) await sql`delete from mqtt_sessions where ${isHeld(held)}`.execute(store);
+  else
+    await sql`update mqtt_sessions set left_at = now(), heard_at = ${heardAt}, expiry_seconds = ${expirySeconds}
+      where ${isHeld(held)}`.execute(store);
+}
+
+function isHeld({ userId, clientId, epoch }: HeldSession) {
+  return sql`user_id = ${userId} and client_id = ${clientId} and epoch = ${epoch}`;
+}
+
+/** The greatest of a person's keys of messages in a room between two of them. */
+export async function greatestKeyBetween(
+  store: Store,
+  { roomId, authorId }: { readonly roomId: string; readonly authorId: string },
+  from: string,
+  to: string,
+): Promise<string | undefined> {
+  const row = await store
+    .selectFrom("messages")
+    .select("client_message_id")
+    .where("room_id", "=", roomId)
+    .where("author_id", "=", authorId)
+    .where("client_message_id", ">=", from)
+    .where("client_message_id", "<=", to)
+    .orderBy("client_message_id", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  return row?.client_message_id ?? undefined;
+}
