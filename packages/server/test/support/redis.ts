@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { freePort } from "./child-server.ts";
 
 /** Why no Redis server can be started here; undefined when one can. In CI the tests themselves then fail. */
@@ -16,6 +17,11 @@ function whyNoRedis(): string | undefined {
   if (version === undefined) return "redis-server is not installed";
   return Number(version) < 7 ? `redis-server is version ${version}; 7 is needed` : undefined;
 }
+
+const running = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
 
 export interface RedisServerOptions {
   readonly port?: number;
@@ -55,7 +61,7 @@ export class RedisServer implements AsyncDisposable {
     const args = [join(this.#folder, "redis.conf"), ...(this.#options.sentinel ? ["--sentinel"] : [])];
     const child = spawn("redis-server", args, { stdio: ["ignore", "pipe", "inherit"] });
     this.#process = child;
-    process.once("exit", () => child.kill("SIGKILL"));
+    running.add(child);
     await accepting(child);
   }
 
@@ -66,6 +72,7 @@ export class RedisServer implements AsyncDisposable {
     const exited = once(child, "exit");
     child.kill("SIGKILL");
     await exited;
+    running.delete(child);
   }
 
   /** Freezes it: connections stay, and nothing is answered. */
@@ -82,6 +89,11 @@ export class RedisServer implements AsyncDisposable {
     const { status, stdout, stderr } = spawnSync("redis-cli", ["-p", String(this.port), ...args], { encoding: "utf8" });
     if (status !== 0) throw new Error(`redis-cli ${args.join(" ")}: ${stdout}${stderr}`);
     return stdout.trim();
+  }
+
+  /** Waits until it answers a command as wanted. */
+  async answers(wanted: (answer: string) => boolean, ...args: string[]): Promise<void> {
+    while (!wanted(this.cli(...args))) await delay(5);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
