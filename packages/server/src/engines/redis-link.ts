@@ -5,7 +5,7 @@ import type { RedisHost, RedisPlace } from "./redis-url.ts";
 /** Time to connect and to introduce oneself (milliseconds). */
 const openWithinMs = 2000;
 /** How often Redis is asked for a sign of life (milliseconds): it counts as lost when an answer has not come by the second time after. */
-const pingMs = 1000;
+const pingMs = 500;
 
 export interface LinkHandlers {
   message(channel: string, payload: Buffer): void;

@@ -3,7 +3,7 @@ import type { Kysely } from "kysely";
 import { notExisting } from "../domain/refusals.ts";
 import type { RoomEvent } from "../domain/room-event.ts";
 import { RoomPolicy, rulesOfRoom } from "../domain/room-policy.ts";
-import type { Bus } from "../ports/bus.ts";
+import { type Bus, busState } from "../ports/bus.ts";
 import { findRoom, roomHeads } from "../store/rooms.ts";
 import type { Schema } from "../store/schema.ts";
 import { type FeedLimits, type FeedObserver, RoomFeed } from "./room-feed.ts";
@@ -20,11 +20,13 @@ export interface FeedsOptions {
   readonly maxIdle: number;
   /** Where others can write, a feed that is not pinned is given up this long after its last use, with its subscription (milliseconds). */
   readonly idleMs: number;
-  /** How often the ends of the logs are looked up (milliseconds); left out where nobody else can write. */
+  /** How often the ends of the logs are looked up (milliseconds); left out where nobody else can write. More often while the bus is down. */
   readonly headCheckMs?: number | undefined;
   readonly reportFault: (error: unknown) => void;
 }
 
+/** How often the ends of the logs are looked up while the bus is known to be down (milliseconds). */
+const headCheckAwayMs = 500;
 /** Rooms per look-up of the ends of their logs. */
 const roomsPerQuery = 1000;
 
@@ -52,12 +54,17 @@ export class Feeds {
   #doubtful = new Set<string>();
   #pinned = 0;
   #checking = false;
+  #checkedAt = 0;
 
   constructor(options: FeedsOptions) {
     this.#options = options;
     this.#hints = new RoomHints(options.bus, options.reportFault);
-    if (options.headCheckMs === undefined) return;
-    this.#headChecks = setInterval(() => void this.#checkHeads().catch(options.reportFault), options.headCheckMs);
+    const { headCheckMs, bus, reportFault } = options;
+    if (headCheckMs === undefined) return;
+    this.#headChecks = setInterval(() => {
+      const pauseMs = busState(bus)?.connected === false ? headCheckAwayMs : headCheckMs;
+      if (performance.now() - this.#checkedAt >= pauseMs) void this.#checkHeads().catch(reportFault);
+    }, headCheckAwayMs / 2);
     this.#headChecks.unref();
   }
 
@@ -207,6 +214,7 @@ export class Feeds {
   async #checkHeads(): Promise<void> {
     if (this.#checking) return;
     this.#checking = true;
+    this.#checkedAt = performance.now();
     try {
       this.#giveUpUnused();
       await this.#compareAll([...this.#feeds.values()]);

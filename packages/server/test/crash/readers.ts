@@ -13,7 +13,13 @@ export interface Reader {
 }
 
 /** The public client connects again and resumes by itself. */
-export async function readByClient(url: string, format: "json" | "proto", token: string, roomId: string, from: number): Promise<Reader> {
+export async function readByClient(
+  url: string | readonly string[],
+  format: "json" | "proto",
+  token: string,
+  roomId: string,
+  from: number,
+): Promise<Reader> {
   const client = new ParlorClient({ url, format, token, resume: [{ roomId, seq: from }], backoff: { baseMs: 20, capMs: 100 } });
   const heard = new Inbox<Event>();
   client.on("event", (event) => {

@@ -1,4 +1,5 @@
 // Writers on every protocol that do not give up: each message has a key, and is sent again until it is acknowledged.
+import { setTimeout as later } from "node:timers/promises";
 import { Code, type Message, MessagesService, ParlorError, type SendMessageResponse } from "@parlor/contract";
 import type { Live, Person } from "../support/drivers/driver.ts";
 import type { Random } from "../support/random.ts";
@@ -31,15 +32,25 @@ export function byStream(person: Person, roomId: string): Send {
   };
 }
 
+/** So that a test of time measures the servers, and not how busy the machine is. */
+export function paced(send: Send, everyMs: number): Send {
+  return async (text, clientMessageId) => {
+    await later(everyMs);
+    return send(text, clientMessageId);
+  };
+}
+
 export class Writer {
   readonly acknowledged: Acknowledged[] = [];
   readonly name: string;
   readonly #send: Send;
   readonly #random: Random;
-  readonly #onAck: () => void;
+  readonly #onAck: (message: Message) => void;
+  /** Tries that failed, so that the writer tried again. */
+  failures = 0;
   #stopped = false;
 
-  constructor(name: string, send: Send, random: Random, onAck: () => void) {
+  constructor(name: string, send: Send, random: Random, onAck: (message: Message) => void) {
     this.name = name;
     this.#send = send;
     this.#random = random;
@@ -57,7 +68,7 @@ export class Writer {
       const { message } = await this.#untilAcknowledged(text, `key ${n}`);
       if (!message) throw new Error("an answer without the message");
       this.acknowledged.push({ message, text });
-      this.#onAck();
+      this.#onAck(message);
       if (this.#random.below(5) === 0) await this.#again(message, text, `key ${n}`);
     }
   }
@@ -74,6 +85,7 @@ export class Writer {
         return await this.#send(text, key);
       } catch (error) {
         if (!mayHaveHappened(error)) throw error;
+        this.failures++;
       }
     }
   }

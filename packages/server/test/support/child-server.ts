@@ -11,6 +11,7 @@ const parlor = fileURLToPath(new URL("../../../cli/src/parlor.ts", import.meta.u
 export class ChildServer {
   readonly #process: ChildProcess;
   readonly #exited: Promise<unknown>;
+  readonly #said: string[] = [];
 
   private constructor(child: ChildProcess) {
     this.#process = child;
@@ -35,16 +36,32 @@ export class ChildServer {
     await this.#exited;
   }
 
+  /** Tells it to end, and waits until it has. @throws Error with what it said, when it ends as if it had failed */
+  async terminate(): Promise<void> {
+    this.#process.kill("SIGTERM");
+    await this.#exited;
+    if (this.#process.exitCode !== 0) throw new Error(`The server ended with ${this.#process.exitCode}:\n${this.#said.join("\n")}`);
+  }
+
+  /** Whether it lives. */
+  get running(): boolean {
+    return this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  /** The lines of its log at the level of errors. */
+  get faults(): readonly string[] {
+    return this.#said.filter((line) => /"level":("error"|"fatal"|50|60)/.test(line));
+  }
+
   #ready(): Promise<void> {
-    const said: string[] = [];
     return new Promise((resolve, reject) => {
       for (const stream of [this.#process.stdout, this.#process.stderr]) {
         createInterface({ input: stream as NodeJS.ReadableStream }).on("line", (line) => {
-          said.push(line);
+          this.#said.push(line);
           if (line.includes('"Ready"')) resolve();
         });
       }
-      void this.#exited.then(() => reject(new Error(`The server ended before it was ready:\n${said.join("\n")}`)));
+      void this.#exited.then(() => reject(new Error(`The server ended before it was ready:\n${this.#said.join("\n")}`)));
     });
   }
 }

@@ -7,7 +7,8 @@ import type { Cursor, Driver, Ending, Live, Person } from "./driver.ts";
 
 type Format = "json" | "proto";
 
-export function clientDriver(url: string, format: Format): Driver {
+/** @param url a server, or its nodes */
+export function clientDriver(url: string | readonly string[], format: Format): Driver {
   const begin = async (act: (client: ParlorClient) => Promise<User>): Promise<Person> => {
     const client = new ParlorClient({ url, format });
     const user = await act(client);
@@ -28,12 +29,12 @@ type AnyMethod = (request: unknown) => Promise<unknown>;
 class ClientPerson implements Person {
   readonly user: User;
   readonly token: string;
-  readonly #url: string;
+  readonly #url: string | readonly string[];
   readonly #format: Format;
   readonly #rest: ParlorClient;
   readonly #streams: ParlorClient[] = [];
 
-  constructor(url: string, format: Format, rest: ParlorClient, token: string, user: User) {
+  constructor(url: string | readonly string[], format: Format, rest: ParlorClient, token: string, user: User) {
     this.#url = url;
     this.#format = format;
     this.#rest = rest;

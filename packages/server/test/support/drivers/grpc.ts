@@ -95,6 +95,8 @@ class GrpcStream {
   readonly #answers = new Map<number, PromiseWithResolvers<Reply["result"]>>();
   #lastId = 0;
   #goodbye: Goodbye | undefined;
+  /** Why there will be no more answers. */
+  #over: ParlorError | undefined;
 
   constructor(call: grpc.ClientDuplexStream<Buffer, Buffer>) {
     this.#call = call;
@@ -121,6 +123,7 @@ class GrpcStream {
   async #ask<C extends "send" | "markRead" | "setPresence">(
     kind: Extract<MessageInitShape<typeof ClientFrameSchema>["kind"], { case: C }>,
   ) {
+    if (this.#over) throw this.#over;
     const id = ++this.#lastId;
     const answer = Promise.withResolvers<Reply["result"]>();
     this.#answers.set(id, answer);
@@ -144,6 +147,7 @@ class GrpcStream {
   #end(status: ParlorError): void {
     const { error, reason, reconnectAfterMs } = this.#goodbye ?? {};
     const refusal = error ? ParlorError.fromWire(error) : status;
+    this.#over = refusal;
     this.#opened.promise.catch(() => undefined);
     this.#opened.reject(refusal);
     for (const { promise, reject } of this.#answers.values()) {
