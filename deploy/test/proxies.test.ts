@@ -133,7 +133,7 @@ function missing(program: string): string | false {
   return error ? `${program} is not installed` : false;
 }
 
-for (const proxy of [nginx, haproxy, caddy]) {
+for (const proxy of [haproxy, nginx, caddy]) {
   test(`${proxy.name} passes REST, WebSocket and gRPC on, and no metrics`, { skip: missing(proxy.name), timeout: 60_000 }, async () => {
     const port = await freePort();
     const [command, ...args] = proxy.command(port);
