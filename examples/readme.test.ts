@@ -7,9 +7,10 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { test } from "node:test";
 import { assertShown, type Block, blocksOf, patternOf } from "./support/blocks.ts";
-import { type Env, Program } from "./support/processes.ts";
+import { type Env, type Outcome, run } from "./support/processes.ts";
 import { root } from "./support/root.ts";
 import { type ExampleServer, startServer } from "./support/server.ts";
+import { Terminal } from "./support/terminal.ts";
 
 const blocks = blocksOf(readFileSync(join(root, "README.md"), "utf8"));
 
@@ -35,46 +36,33 @@ test("what the README shows is what happens", { timeout: 120_000 }, async () => 
 class Reader {
   steps = 0;
   readonly #server: ExampleServer;
-  readonly #variables: string;
-  /** What the terminal's shell has exported. */
-  #env: Env;
+  readonly #terminal: Terminal;
 
   constructor(server: ExampleServer) {
     this.#server = server;
-    this.#variables = join(server.folder, "variables");
-    this.#env = { ...server.env, PATH: [tools(server.folder), process.env["PATH"]].join(delimiter) };
+    this.#terminal = new Terminal(server.folder, { ...server.env, PATH: [tools(server.folder), process.env["PATH"]].join(delimiter) });
   }
 
   async follow(block: Block, shown: Block | undefined): Promise<void> {
     if (!["bash", "js", "console"].includes(block.language)) return;
     this.steps++;
     if (block.language === "console") return this.#watch(block);
-    await using program = block.language === "bash" ? this.#bash(this.#here(block.text)) : this.#node(this.#here(block.text));
-    const { code, stdout, stderr } = await program.ended;
+    const text = this.#here(block.text);
+    const { code, stdout, stderr } = await (block.language === "bash" ? this.#terminal.run(text) : this.#node(text));
     assert.equal(code, 0, `line ${block.line}: ${stdout}${stderr}`);
-    if (block.language === "bash") this.#env = this.#exported();
     if (shown) assertShown({ ...shown, text: this.#here(shown.text) }, stdout);
   }
 
   async #watch({ text, line }: Block): Promise<void> {
     const [, command = "", shown = ""] = /^\$ (.*?)\n(.*)$/s.exec(this.#here(text)) ?? [];
     assert.ok(command, `line ${line}`);
-    await using program = this.#bash(command);
+    await using program = this.#terminal.start(command);
     await program.until(patternOf(shown));
     await program.stop("SIGINT");
   }
 
-  #bash(script: string): Program {
-    return new Program("bash", ["-euo", "pipefail", "-c", `${script}\nenv -0 > '${this.#variables}'`], { cwd: root, env: this.#env });
-  }
-
-  #node(script: string): Program {
-    return new Program(process.execPath, ["--input-type=module", "-"], { cwd: root, env: this.#env, input: script });
-  }
-
-  #exported(): Env {
-    const pairs = readFileSync(this.#variables, "utf8").split("\0").filter(Boolean);
-    return Object.fromEntries(pairs.map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]));
+  #node(script: string): Promise<Outcome> {
+    return run(process.execPath, ["--input-type=module", "-"], { cwd: root, env: this.#terminal.env, input: script });
   }
 
   /** A text about port 8080 as one about this server. */

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { parse } from "yaml";
 import * as contract from "../../packages/contract/src/index.ts";
 import { helm, noHelm } from "./support/helm.ts";
 import { compileManifests, type Manifest, manifestsOf, validateManifests } from "./support/manifests.ts";
@@ -35,7 +36,11 @@ const everything = {
   priorityClassName: "high",
 };
 
+/** The values that docs/deploying.md shows. */
+const documented = parse(/^```yaml\n(.*?)^```$/ms.exec(readText("docs/deploying.md"))?.[1] ?? "") as object;
+
 const sets: Readonly<Record<string, object>> = {
+  "the documented values": documented,
   least: { existingSecret: "parlor" },
   everything: { ...everything, tls: { existingSecret: "inside" }, signingKey: { existingSecret: "key" } },
   "services apart": { ...everything, services: { mode: "apart" } },
