@@ -112,6 +112,12 @@ const database = section("Database", {
     [1, 64],
     "Transactions that write to the rooms' logs at the same time, each for rooms of its own. The embedded database always has one.",
   ),
+  logBatch: integer(
+    "PARLOR_LOG_BATCH",
+    512,
+    [1, 512],
+    "Messages and changes that share such a transaction, at most. With 1 each is committed by itself, which is many times slower.",
+  ),
 });
 
 const url = (service: string, variable: string) =>

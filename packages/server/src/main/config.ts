@@ -11,7 +11,7 @@ type Values<S> =
 export type Settings = { readonly [S in keyof Schema]: Values<Schema[S]> };
 
 /** Where the Store is kept. */
-export type DatabaseConfig = EngineConfig & Pick<Settings["database"], "logWriters">;
+export type DatabaseConfig = EngineConfig & Pick<Settings["database"], "logWriters" | "logBatch">;
 
 type EngineConfig =
   | { readonly engine: "pglite"; readonly folder: string }
@@ -117,10 +117,11 @@ export function readSettings(env: Environment): Settings {
 }
 
 function databaseConfig({ database, server }: Settings): DatabaseConfig {
-  const { host, port, user, password, name, poolSize, connectTimeoutMs, statementTimeoutMs, lockTimeoutMs, logWriters } = database;
+  const { host, port, user, password, name, poolSize, connectTimeoutMs, statementTimeoutMs, lockTimeoutMs, logWriters, logBatch } =
+    database;
   const url = database.url ?? (host === undefined ? undefined : urlOf(host, port, user, password, name));
-  if (url === undefined) return { engine: "pglite", folder: server.dataDir, logWriters };
-  return { engine: "postgres", url, poolSize, connectTimeoutMs, statementTimeoutMs, lockTimeoutMs, logWriters };
+  if (url === undefined) return { engine: "pglite", folder: server.dataDir, logWriters, logBatch };
+  return { engine: "postgres", url, poolSize, connectTimeoutMs, statementTimeoutMs, lockTimeoutMs, logWriters, logBatch };
 }
 
 function urlOf(host: string, port = 5432, user = "parlor", password: string | undefined = undefined, name = "parlor"): string {

@@ -16,8 +16,8 @@ const idleMs = 30_000;
  * of the statement it stays well under the 5 s within which a lost hint must be healed.
  */
 const checkMs = 2000;
-/** Sends and changes per transaction, and such as may wait. */
-const batching = { maxBatch: 512, maxWaiting: 20_000 };
+/** Sends and changes that may wait. */
+const maxWaiting = 20_000;
 
 /** The rooms' logs. */
 export interface Rooms {
@@ -49,7 +49,8 @@ export function openRooms({ config, log, clock, metrics, database, store, bus, t
     database,
     feeds,
     clock,
-    ...batching,
+    maxBatch: config.database.logBatch,
+    maxWaiting,
     tracing,
     lanes: logWritersFor(database, config.database),
     reportFault,
