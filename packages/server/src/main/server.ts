@@ -48,6 +48,8 @@ export async function startServer(config: Config, options: StartOptions = {}): P
   let node: Node | undefined;
   try {
     node = places.needStore ? await openNode(base, options) : undefined;
+    if (node && !places.areAllHere && !options.bus && config.redis.url === undefined)
+      base.log.warn({}, "Without REDIS_URL, services in other processes hear seconds late of what happens here");
     return await serve(base, places, node && { node, ...(await open(node, places)) }, tls);
   } catch (error) {
     places.close();
