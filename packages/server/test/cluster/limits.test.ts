@@ -66,24 +66,6 @@ onEveryBus(
       });
     }
 
-    test("what was given too much at the same moment is paid back", async () => {
-      const cluster = current();
-      const { everywhere, roomId } = await host(cluster);
-      const send = (node: number): Promise<boolean> =>
-        given((everywhere[node] as Person).call(MessagesService.method.sendMessage, { roomId, text: "hello" }), Reason.RATE_LIMITED);
-      const atOnce = await Promise.all(Array.from({ length: 60 }, (_, i) => send(i % 3)));
-      assert.ok(atOnce.filter(Boolean).length <= 40);
-      const start = performance.now();
-      for (let wait = 0; wait < 5000; ) {
-        assert.ok(performance.now() - start < 2000, `the wait is no longer than ${wait} ms`);
-        const call = (everywhere[1] as Person).call(MessagesService.method.sendMessage, { roomId, text: "again" });
-        wait = await call.then(
-          () => 0,
-          (error: ParlorError) => error.retryAfterMs ?? 0,
-        );
-      }
-    });
-
     test("other calls of one person", async () => {
       const cluster = current();
       const { everywhere } = await host(cluster);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Event, PresenceService, Reason, RoomsService, Presence_Status as Status } from "@parlor/contract";
-import type { Cluster } from "../support/cluster.ts";
+import { type Cluster, cluster, memoryBus, noCluster } from "../support/cluster.ts";
 import type { Live, Person } from "../support/drivers/driver.ts";
 import { refused } from "../support/refused.ts";
 import { onEveryBus } from "./on-every-bus.ts";
@@ -38,18 +38,39 @@ async function audience(cluster: Cluster) {
   return { person, readers, lives };
 }
 
+test("people of a node that falls silent go offline, and are back when it is heard again", {
+  skip: noCluster ?? false,
+  timeout: 60_000,
+}, async () => {
+  let ahead = 0;
+  await using silent = await cluster(memoryBus(), { env: { PARLOR_OFFLINE_AFTER: "300ms" }, clock: { now: () => Date.now() + ahead } });
+  const { person, readers, lives } = await audience(silent);
+  const { id } = person.user;
+  await person.connect();
+  for (const live of lives) await hears(live, id, Status.ONLINE);
+  const resume = await silent.interrupt();
+  ahead = 16_000;
+  for (const live of [lives[0], lives[2]]) await hears(live as Live, id, Status.OFFLINE);
+  assert.equal(await statusOf(readers[1] as Person, id), Status.ONLINE);
+  await resume();
+  for (const live of [lives[0], lives[2]]) await (live as Live).inbox.until(() => told(live as Live, id).length === 3);
+  assert.deepEqual(told(lives[0] as Live, id), [Status.ONLINE, Status.OFFLINE, Status.ONLINE]);
+  assert.deepEqual(told(lives[1] as Live, id), [Status.ONLINE]);
+  assert.deepEqual(silent.faults, []);
+});
+
 onEveryBus(
   "Presence across nodes",
   (current) => {
     test("coming, wishing and going are told once to each reader on every node", async () => {
-      const cluster = current();
-      const { person, readers, lives } = await audience(cluster);
+      const nodes = current();
+      const { person, readers, lives } = await audience(nodes);
       const { id } = person.user;
       const first = await person.connect();
       for (const live of lives) await hears(live, id, Status.ONLINE);
-      const second = await cluster.at(person, 2).connect();
+      const second = await nodes.at(person, 2).connect();
       // A call comes to a node where the person is not connected.
-      const answer = await cluster.at(person, 0, 1).call(presence.setPresence, { status: Status.BUSY });
+      const answer = await nodes.at(person, 0, 1).call(presence.setPresence, { status: Status.BUSY });
       assert.equal(answer.presence?.status, Status.BUSY);
       for (const live of lives) await hears(live, id, Status.BUSY);
       for (const reader of readers) assert.equal(await statusOf(reader, id), Status.BUSY);
@@ -71,9 +92,9 @@ onEveryBus(
     });
 
     test("a stranger sees and hears nothing of it", async () => {
-      const cluster = current();
-      const { person, lives } = await audience(cluster);
-      const stranger = await cluster.signUp(2);
+      const nodes = current();
+      const { person, lives } = await audience(nodes);
+      const stranger = await nodes.signUp(2);
       const live = await stranger.connect();
       await person.connect();
       for (const reader of lives) await hears(reader, person.user.id, Status.ONLINE);
@@ -82,27 +103,27 @@ onEveryBus(
     });
 
     test("a node that starts learns who is there, and one that stops takes its people with it", async () => {
-      const cluster = current();
-      const { person, lives } = await audience(cluster);
-      const node = await cluster.add();
-      const there = cluster.nodes.length - 1;
-      const reader = cluster.at(lives[0] ? person : person, there);
-      const other = await cluster.at(person, there).connect();
+      const nodes = current();
+      const { person, lives } = await audience(nodes);
+      const node = await nodes.add();
+      const there = nodes.nodes.length - 1;
+      const reader = nodes.at(lives[0] ? person : person, there);
+      const other = await nodes.at(person, there).connect();
       for (const live of lives) await hears(live, person.user.id, Status.ONLINE);
-      const late = await cluster.add();
-      const observer = cluster.at(person, cluster.nodes.indexOf(late));
+      const late = await nodes.add();
+      const observer = nodes.at(person, nodes.nodes.indexOf(late));
       while ((await statusOf(observer, person.user.id)) !== Status.ONLINE);
-      await cluster.stop(late);
-      await cluster.stop(node);
+      await nodes.stop(late);
+      await nodes.stop(node);
       await other.ended;
       for (const live of lives.slice(0, 2)) await hears(live, person.user.id, Status.OFFLINE);
       reader.close();
     });
 
     test("what happened while the bus was down is known once it is back", async () => {
-      const cluster = current();
-      const { person, readers, lives } = await audience(cluster);
-      const resume = await cluster.interrupt();
+      const nodes = current();
+      const { person, readers, lives } = await audience(nodes);
+      const resume = await nodes.interrupt();
       await person.connect();
       await hears(lives[1] as Live, person.user.id, Status.ONLINE);
       await resume();
@@ -112,16 +133,16 @@ onEveryBus(
     });
 
     test("connections of one person are counted over all nodes", async () => {
-      const cluster = current();
-      const { person, lives } = await audience(cluster);
-      const first = await Promise.all([0, 1].map((node) => cluster.at(person, node).connect()));
+      const nodes = current();
+      const { person, lives } = await audience(nodes);
+      const first = await Promise.all([0, 1].map((node) => nodes.at(person, node).connect()));
       for (const live of lives) await hears(live, person.user.id, Status.ONLINE);
-      await cluster.at(person, 2).connect();
+      await nodes.at(person, 2).connect();
       // Word of the third is there when a wish that was told after it is.
       await (first[0] as Live).setPresence(Status.AWAY);
       for (const live of lives) await hears(live, person.user.id, Status.AWAY);
       const turnedAway = async (node: number): Promise<boolean> => {
-        const attempt = await cluster
+        const attempt = await nodes
           .at(person, node)
           .connect()
           .then(
@@ -132,10 +153,10 @@ onEveryBus(
         return attempt === undefined;
       };
       for (const node of [0, 1, 2]) while (!(await turnedAway(node)));
-      for (const node of [0, 1, 2]) await refused(cluster.at(person, node).connect(), Reason.TOO_MANY_CONNECTIONS);
+      for (const node of [0, 1, 2]) await refused(nodes.at(person, node).connect(), Reason.TOO_MANY_CONNECTIONS);
       first[0]?.close();
       const again = async (): Promise<Live | undefined> =>
-        cluster
+        nodes
           .at(person, 2)
           .connect()
           .catch(() => undefined);

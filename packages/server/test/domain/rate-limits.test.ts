@@ -28,6 +28,32 @@ test("a bucket gives its burst at once, then one each interval", () => {
   assert.equal(limiter.take("ann", allowance), 200);
 });
 
+test("what another node gave at the same moment is paid back, at most once the bucket", () => {
+  const clock = manualClock();
+  const [one, two] = [new RateLimiter(clock), new RateLimiter(clock)];
+  const allowance = { perSecond: 5, burst: 20 };
+  for (const limiter of [one, two]) for (let i = 0; i < 20; i++) assert.equal(limiter.take("ann", allowance), 0);
+  for (const limiter of [one, two]) limiter.debit("ann", allowance, 20);
+  assert.equal(one.take("ann", allowance), 4200);
+  one.debit("ann", allowance, 1000);
+  assert.equal(one.take("ann", allowance), 4200);
+  clock.advance(4200);
+  assert.equal(two.take("ann", allowance), 0);
+  assert.equal(two.take("ann", allowance), 200);
+});
+
+test("what is taken is told, what is refused or debited is not", () => {
+  const limiter = new RateLimiter(manualClock());
+  const told: string[] = [];
+  limiter.onTaken((key) => told.push(key));
+  const allowance = { perSecond: 1, burst: 1 };
+  limiter.take("ann", allowance);
+  limiter.take("ann", allowance);
+  limiter.debit("bob", allowance, 1);
+  limiter.take("bob", allowance);
+  assert.deepEqual(told, ["ann"]);
+});
+
 test("over a long time no more than the rate is given", () => {
   const clock = manualClock();
   const limiter = new RateLimiter(clock);

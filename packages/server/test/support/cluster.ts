@@ -2,6 +2,7 @@
 import { MemoryBusHub } from "../../src/engines/bus-memory.ts";
 import { type Environment, loadConfig, type RunningServer, startServer } from "../../src/index.ts";
 import type { Bus } from "../../src/ports/bus.ts";
+import type { Clock } from "../../src/ports/clock.ts";
 import { type Engine, engines, freshPostgres } from "./databases.ts";
 import type { Driver, Person } from "./drivers/driver.ts";
 import { driversOf } from "./drivers/index.ts";
@@ -83,7 +84,7 @@ export const noCluster: string | undefined = (engines as readonly Engine[]).some
 /** Starts `size` nodes; `env` is added to what every test server is told. */
 export async function cluster(
   bus: ClusterBus,
-  { size = 3, env = {} }: { readonly size?: number; readonly env?: Environment } = {},
+  { size = 3, env = {}, clock }: { readonly size?: number; readonly env?: Environment; readonly clock?: Clock } = {},
 ): Promise<Cluster> {
   const { url, close } = await freshPostgres();
   const faults: string[] = [];
@@ -91,7 +92,7 @@ export async function cluster(
   const add = async (): Promise<ClusterNode> => {
     const joined = bus.join();
     const config = loadConfig({ ...testEnvironment, DATABASE_URL: url, ...joined.env, ...env });
-    const server = await startServer(config, { log: faultLog(faults), ...(joined.bus && { bus: joined.bus }) });
+    const server = await startServer(config, { log: faultLog(faults), ...(clock && { clock }), ...(joined.bus && { bus: joined.bus }) });
     const place = { server, port: server.port, url: `http://127.0.0.1:${server.port}` };
     const node = { ...place, drivers: driversOf(place) };
     nodes.push(node);
