@@ -19,6 +19,9 @@ interface Proxy {
   command(port: number): readonly [string, ...string[]];
 }
 
+// Where Debian has nginx and HAProxy; it is not in everybody's path.
+process.env["PATH"] += ":/usr/sbin";
+
 const folder = mkdtempSync(join(tmpdir(), "parlor-proxies-"));
 let server: RunningServer;
 let authority: Authority;
