@@ -3,13 +3,16 @@ import type { DescMethod, MessageInitShape, MessageShape } from "@bufbuild/proto
 import type { User } from "@parlor/contract";
 import type { Cursor, Driver, Live, Person } from "./driver.ts";
 
-/** @param drivers the same way to speak to each node */
-export function spreadDriver(drivers: readonly Driver[]): Driver {
+/**
+ * @param drivers the same way to speak to each node
+ * @param apart how many nodes from home somebody's first stream is: with 0, calls and stream begin at one node
+ */
+export function spreadDriver(drivers: readonly Driver[], apart = 0): Driver {
   let people = 0;
   const nextHome = (): number => people++ % drivers.length;
   const begin = async (act: (driver: Driver) => Promise<Person>): Promise<Person> => {
     const home = nextHome();
-    return new SpreadPerson(drivers, home, await act(drivers[home] as Driver));
+    return new SpreadPerson(drivers, home, apart, await act(drivers[home] as Driver));
   };
   return {
     name: `${drivers[0]?.name} on ${drivers.length} nodes`,
@@ -17,7 +20,7 @@ export function spreadDriver(drivers: readonly Driver[]): Driver {
     logIn: (username) => begin((driver) => driver.logIn(username)),
     withToken: (token, user) => {
       const home = nextHome();
-      return new SpreadPerson(drivers, home, (drivers[home] as Driver).withToken(token, user));
+      return new SpreadPerson(drivers, home, apart, (drivers[home] as Driver).withToken(token, user));
     },
   };
 }
@@ -30,11 +33,11 @@ class SpreadPerson implements Person {
   readonly #home: Person;
   #next: number;
 
-  constructor(drivers: readonly Driver[], home: number, person: Person) {
+  constructor(drivers: readonly Driver[], home: number, apart: number, person: Person) {
     this.#drivers = drivers;
     this.#byNode.set(home, person);
     this.#home = person;
-    this.#next = home;
+    this.#next = home + apart;
     this.user = person.user;
     this.token = person.token;
   }
