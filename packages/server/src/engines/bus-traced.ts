@@ -1,4 +1,4 @@
-import type { Bus } from "../ports/bus.ts";
+import { type Bus, type BusState, busState } from "../ports/bus.ts";
 import type { TraceParent, Tracing } from "../ports/tracing.ts";
 
 // Before a payload that belongs to a trace goes this byte, the traceparent in ASCII, and a line feed. What is published begins with
@@ -12,8 +12,11 @@ const LONGEST = 64;
  * A bus that carries traces from node to node. Nodes with and without tracing understand each other: without it (`undefined`), what
  * others have put before their payloads is taken off.
  */
-export function tracedBus(bus: Bus, tracing: Tracing | undefined): Bus {
+export function tracedBus(bus: Bus, tracing: Tracing | undefined): Bus & { readonly state: BusState | undefined } {
   return {
+    get state() {
+      return busState(bus);
+    },
     publish(topic, payload) {
       const from = tracing?.current();
       if (tracing === undefined || from === undefined) return bus.publish(topic, payload[0] === MARK ? marked("", payload) : payload);

@@ -107,7 +107,7 @@ function clientFor(place: RedisPlace, { host, port }: RedisHost) {
   const socket = { host, port, connectTimeout: openWithinMs, reconnectStrategy: false as const };
   return createClient({
     ...account,
-    socket: place.tls ? { ...socket, tls: true as const, servername: host } : socket,
+    socket: place.tls ? { ...socket, tls: true as const } : socket,
     RESP: 3,
     disableOfflineQueue: true,
     disableClientInfo: true,

@@ -3,12 +3,11 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { MessagesService, RoomsService } from "@parlor/contract";
 import { MemoryBusHub } from "../../src/engines/bus-memory.ts";
-import { type ClusterBus, cluster, noCluster } from "../support/cluster.ts";
+import { type ClusterBus, cluster, noCluster, redisBus } from "../support/cluster.ts";
 import type { Live } from "../support/drivers/driver.ts";
 import { type BusFaults, FaultyBus } from "../support/faulty-bus.ts";
 import { Random, seedOfRun } from "../support/random.ts";
 import { redisMissing } from "../support/redis.ts";
-import { redisBus } from "../support/redis-bus.ts";
 
 const seed = seedOfRun();
 const sends = 60;

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { openRedisBus } from "../../src/engines/bus-redis.ts";
 import { type Bus, busState } from "../../src/ports/bus.ts";
 import type { Log } from "../../src/ports/log.ts";
 import { busSuite } from "../suites/bus.ts";
+import { createAuthority, noOpenssl } from "../support/certificates.ts";
 import { freePort } from "../support/child-server.ts";
 import { Inbox } from "../support/inbox.ts";
 import { RedisServer, redisMissing } from "../support/redis.ts";
@@ -98,6 +100,34 @@ describe("A Redis that fails", { skip, timeout: 60_000 }, () => {
     await using _redis = await RedisServer.start({ port });
     await gaps.find((gap) => gap === 1);
     await lines.until((items) => items.filter((line) => line.startsWith("Redis is back")).length === 2);
+    a.publish("room", hello);
+    await heard.find((text) => text === "hello");
+    await Promise.all([a.close(), b.close()]);
+  });
+
+  it("is only talked to by TLS when its certificate is of a known authority", { skip: noOpenssl ?? false }, async () => {
+    using authority = createAuthority();
+    const { certFile, keyFile } = authority.issue("redis");
+    const port = await freePort();
+    const tls = [`tls-port ${port}`, `tls-cert-file ${certFile}`, `tls-key-file ${keyFile}`, "tls-auth-clients no"];
+    await using _redis = await RedisServer.start({ config: tls });
+    const { log, lines } = inboxLog();
+    const url = `rediss://127.0.0.1:${port}`;
+    await (await openRedisBus({ url, prefix: "test", log })).close();
+    assert.match(lines.items[0] ?? "", /out of reach.*certificate/);
+    setDefaultCACertificates([...getCACertificates("default"), authority.cert.toString()]);
+    const bus = await openRedisBus({ url, prefix: "test", log });
+    assert.equal(busState(bus)?.connected, true);
+    await bus.close();
+  });
+
+  it("needs no more of an account than the manual says", async () => {
+    const rights = "resetchannels &parlor:* +spublish +ssubscribe +sunsubscribe +ping +hello";
+    await using redis = await RedisServer.start({ config: [`user ada on >pw ${rights}`] });
+    const url = redis.url.replace("//", "//ada:pw@");
+    const [a, b] = [await openRedisBus({ url, prefix: "parlor" }), await openRedisBus({ url, prefix: "parlor" })];
+    const { heard } = listen(b, "room");
+    await redis.answers((answer) => answer.endsWith("1"), "PUBSUB", "SHARDNUMSUB", "parlor:room");
     a.publish("room", hello);
     await heard.find((text) => text === "hello");
     await Promise.all([a.close(), b.close()]);
