@@ -5,7 +5,7 @@ import type { SessionHold } from "../../realtime/durable-session.ts";
 import type { InFlight } from "./in-flight.ts";
 import type { Version } from "./packets.ts";
 import type { PublicationKeys } from "./publication-keys.ts";
-import type { Encoding, Subscriptions } from "./subscriptions.ts";
+import type { Encoding, Subscription, Subscriptions } from "./subscriptions.ts";
 import type { TopicAliases } from "./topic-aliases.ts";
 import type { Outcome, Unanswered } from "./unanswered.ts";
 
@@ -22,6 +22,8 @@ export interface Client {
   readonly keys: PublicationKeys;
   /** Left out when nothing is kept after the connection. */
   readonly session: SessionHold | undefined;
+  /** A subscription of this connection, as it is kept in memory; of a shared one, it becomes a member of the group. */
+  subscription(filter: string, qos: 0 | 1, encoding: Encoding): Subscription;
   send(packet: Packet): void;
   /** Hands a frame to the hub; what becomes of it is told to the publication of this number. */
   frame(id: number, kind: NonNullable<MessageInitShape<typeof ClientFrameSchema>["kind"]>): void;

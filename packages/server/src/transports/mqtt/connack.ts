@@ -22,7 +22,6 @@ export function connackOf(request: ConnectRequest, session: SessionHold | undefi
       maximumPacketSize,
       topicAliasMaximum,
       subscriptionIdentifiersAvailable: false,
-      sharedSubscriptionAvailable: false,
       ...(kept !== request.expirySeconds && { sessionExpiryInterval: kept }),
       ...(request.assigned && { assignedClientIdentifier: request.clientId }),
       ...(request.wantsResponseTopic && { responseInformation: topics.replies }),

@@ -15,23 +15,28 @@ import { Breach, protocolError } from "./breach.ts";
 import type { Client } from "./client.ts";
 import { connackOf, refusalOf as refusalPacket } from "./connack.ts";
 import { type ConnectRequest, connectRequestOf, secondsOf } from "./connect.ts";
+import { formatOf } from "./formats.ts";
 import { InFlight } from "./in-flight.ts";
 import { callerOf, restore, resumedFlight, sentBefore } from "./opening.ts";
+import { Pace } from "./pace.ts";
 import { PacketCutter } from "./packet-cutter.ts";
 import { decodeConnect, decodePacket, type Version, versionOf } from "./packets.ts";
 import { PublicationKeys } from "./publication-keys.ts";
 import { handlePublish } from "./publish.ts";
 import { ReasonCode } from "./reason-codes.ts";
+import type { SharedGroups } from "./shared-groups.ts";
 import { MqttSink } from "./sink.ts";
 import { handleSubscribe, handleUnsubscribe } from "./subscribe.ts";
-import { type Encoding, Subscriptions } from "./subscriptions.ts";
+import { type Encoding, type Subscription, Subscriptions } from "./subscriptions.ts";
 import { TopicAliases } from "./topic-aliases.ts";
+import { isShared } from "./topics.ts";
 import { type Outcome, Unanswered } from "./unanswered.ts";
 
 export interface ConnectionContext {
   readonly api: Api;
   readonly realtime: Realtime;
   readonly sessions: DurableSessions;
+  readonly groups: SharedGroups;
   /** Largest packet that is read once the client is known. */
   readonly maxBytes: number;
   readonly log: Log;
@@ -65,6 +70,7 @@ export class MqttConnection implements Client, SessionOwner {
   readonly #context: ConnectionContext;
   readonly #origin: Origin;
   readonly #hub: Connection;
+  readonly #pace = new Pace();
   readonly #cutter = new PacketCutter(connectBytes);
   #state: State = "new";
   #version: Version = 5;
@@ -95,6 +101,12 @@ export class MqttConnection implements Client, SessionOwner {
   }
 
   // What the handlers of packets do.
+
+  subscription(filter: string, qos: 0 | 1, encoding: Encoding): Subscription {
+    const formats = { format: formatOf(this.#version, qos, encoding), ephemeralFormat: formatOf(this.#version, 0, encoding) };
+    const share = isShared(filter) && { share: this.#context.groups.join(this.#caller?.userId ?? "", filter, this) };
+    return { filter, qos, encoding, ...formats, ...share };
+  }
 
   send(packet: Packet): void {
     this.sink.write(encodePacket(packet, this.#audience()));
@@ -172,12 +184,15 @@ export class MqttConnection implements Client, SessionOwner {
   async #read(): Promise<void> {
     if (this.#reading) return;
     this.#reading = true;
+    this.#pace.begin();
     try {
       while (this.#mayRead()) {
         const bytes = this.#cutter.next();
         if (!bytes) break;
         const under = this.#take(bytes);
         if (under) await under;
+        const turn = this.#pace.step();
+        if (turn) await turn;
         if (this.sink.queuedBytes > maxQueuedBytes) await this.sink.drained();
       }
     } catch (thrown) {
@@ -197,7 +212,9 @@ export class MqttConnection implements Client, SessionOwner {
     if (this.#state === "new") return this.#connect(bytes);
     this.heardAt = Date.now();
     this.#hub.alive();
-    return this.#handle(decodePacket(bytes, this.#version));
+    const packet = decodePacket(bytes, this.#version);
+    if (packet.cmd !== "publish" && packet.cmd !== "puback") this.#pace.control(this.heardAt);
+    return this.#handle(packet);
   }
 
   #handle(packet: Packet): Promise<void> | undefined {
@@ -260,7 +277,7 @@ export class MqttConnection implements Client, SessionOwner {
     this.#cutter.maxBytes = this.#context.maxBytes;
     this.keys = new PublicationKeys(this.#context.sessions, { userId, clientId: request.clientId }, this.session?.stored?.heardAt);
     this.inFlight = resumedFlight(request, this.session);
-    restore(this.subscriptions, request, this.session);
+    restore(this, this.session);
     const { subscriptions, inFlight } = this;
     const { maxPacketBytes, silenceMs } = request;
     this.sink.begin({ subscriptions, inFlight, maxPacketBytes, silenceMs, sentBefore: sentBefore(this.session) });
@@ -306,6 +323,7 @@ export class MqttConnection implements Client, SessionOwner {
   #closed(): void {
     this.#state = "ended";
     this.#hub.closed();
+    this.subscriptions.leaveGroups();
     void this.session?.leave(this.#expirySeconds);
   }
 

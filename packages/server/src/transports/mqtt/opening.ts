@@ -4,11 +4,10 @@ import type { Origin } from "../../realtime/connection.ts";
 import type { SessionHold } from "../../realtime/durable-session.ts";
 import type { Api } from "../../services/api.ts";
 import { Breach } from "./breach.ts";
+import type { Client } from "./client.ts";
 import { type ConnectRequest, refusedSignIn } from "./connect.ts";
 import { InFlight } from "./in-flight.ts";
 import { ReasonCode } from "./reason-codes.ts";
-import { subscriptionOf } from "./subscribe.ts";
-import type { Subscriptions } from "./subscriptions.ts";
 import { interestOf } from "./topics.ts";
 
 /** Most events in flight to one client, whatever it would take: what is lost with a connection is sent again. */
@@ -34,10 +33,10 @@ export function resumedFlight({ receiveMaximum }: ConnectRequest, session: Sessi
 }
 
 /** Puts what a session had subscribed to in force again. */
-export function restore(subscriptions: Subscriptions, { version }: ConnectRequest, session: SessionHold | undefined): void {
+export function restore(client: Pick<Client, "subscriptions" | "subscription">, session: SessionHold | undefined): void {
   for (const { filter, qos, encoding } of session?.stored?.subscriptions ?? []) {
     const interest = interestOf(filter);
-    if (interest) subscriptions.put(subscriptionOf({ version }, filter, qos, encoding), interest);
+    if (interest) client.subscriptions.put(client.subscription(filter, qos, encoding), interest);
   }
 }
 

@@ -123,20 +123,36 @@ export class MqttSink implements Sink, Window {
     return this.sizeFor(first) > 0 && inFlight.unacked <= inFlight.limit / 2;
   }
 
+  /** The bytes are all subscribers'; only where this one needs something else are they made anew. */
   #publish(bytes: Uint8Array, run: readonly RoomEvent[], settings: ReaderSettings): void {
     const { roomId, seq } = run[0] as RoomEvent;
-    const { inFlight, maxPacketBytes, sentBefore } = settings;
+    const { inFlight, subscriptions, maxPacketBytes, sentBefore } = settings;
     const counted = this.#acknowledges(roomId, seq);
-    // A room that was entered while the session began may bring what its cursor has already.
-    const news = counted ? run.filter((event) => event.seq > inFlight.sent(roomId)) : run;
-    const sizes = bytes.length > maxPacketBytes ? packetSizes(bytes) : [];
-    const large = new Set(news.filter((_, i) => (sizes[run.length - news.length + i] ?? 0) > maxPacketBytes));
-    if (counted && news[0]) inFlight.put(roomId, news[0].seq, (news.at(-1) as RoomEvent).seq);
-    const sendable = large.size === 0 ? news : news.filter((event) => !large.has(event));
-    let packets = sendable.length === run.length ? bytes : (this.formatFor(run[0] as RoomEvent)?.events(sendable) ?? NOTHING);
-    const resent = counted ? sendable.filter((event) => event.seq <= (sentBefore.get(roomId) ?? 0)).length : 0;
-    if (resent > 0) packets = asResent(packets, resent);
-    if (packets.length > 0) this.#stream.write(packets, this.#onTaken);
-    for (const event of large) if (counted) inFlight.settle(roomId, event.seq);
+    const isRepeated = counted && (seq <= inFlight.sent(roomId) || seq <= (sentBefore.get(roomId) ?? 0));
+    if (isRepeated || bytes.length > maxPacketBytes || (seq > 0 && subscriptions.ofRoom(roomId)?.share))
+      return void this.#publishSome(bytes, run, settings);
+    if (counted) inFlight.put(roomId, seq, (run.at(-1) as RoomEvent).seq);
+    this.#stream.write(bytes, this.#onTaken);
+  }
+
+  /** Leaves out what is another's of the group, was sent already, or is too large for the client; marks what may have come before. */
+  #publishSome(
+    bytes: Uint8Array,
+    run: readonly RoomEvent[],
+    { inFlight, subscriptions, maxPacketBytes, sentBefore }: ReaderSettings,
+  ): void {
+    const { roomId, seq } = run[0] as RoomEvent;
+    const share = seq > 0 ? subscriptions.ofRoom(roomId)?.share : undefined;
+    const counted = this.#acknowledges(roomId, seq);
+    const sent = counted ? inFlight.sent(roomId) : 0;
+    const sizes = packetSizes(bytes);
+    const mine = run.filter((event) => (share?.has(event.seq) ?? true) && (!counted || event.seq > sent));
+    const fitting = mine.filter((event) => (sizes[run.indexOf(event)] as number) <= maxPacketBytes);
+    if (counted && mine[0]) inFlight.put(roomId, mine[0].seq, (mine.at(-1) as RoomEvent).seq);
+    const packets = fitting.length === run.length ? bytes : (this.formatFor(run[0] as RoomEvent)?.events(fitting) ?? NOTHING);
+    const resent = counted ? fitting.filter((event) => event.seq <= (sentBefore.get(roomId) ?? 0)).length : 0;
+    if (fitting.length > 0) this.#stream.write(resent > 0 ? asResent(packets, resent) : packets, this.#onTaken);
+    // Section 3.1.2.11.4: what is too large counts as delivered.
+    for (const event of mine) if (counted && !fitting.includes(event)) inFlight.settle(roomId, event.seq);
   }
 }

@@ -2,11 +2,10 @@ import type { ISubscribePacket, ISubscription, IUnsubscribePacket } from "mqtt-p
 import type { StoredSubscription } from "../../realtime/durable-session.ts";
 import { protocolError } from "./breach.ts";
 import type { Client } from "./client.ts";
-import { formatOf } from "./formats.ts";
 import { userProperty } from "./packets.ts";
 import { ReasonCode } from "./reason-codes.ts";
 import { maxSubscriptions, type Subscription } from "./subscriptions.ts";
-import { type Interest, interestOf } from "./topics.ts";
+import { type Interest, interestOf, isShared } from "./topics.ts";
 
 /** Most topic filters of one SUBSCRIBE or UNSUBSCRIBE. */
 const maxFilters = 100;
@@ -36,30 +35,18 @@ export async function handleSubscribe(client: Client, packet: ISubscribePacket):
 
 /** A subscription that was granted, or the reason code with which it is refused. */
 function grant(client: Client, { topic: filter, qos, nl }: ISubscription, encoding: Subscription["encoding"]): Granted | ReasonCode {
-  if (filter.startsWith("$share/")) {
-    // Section 3.8.3.1: No Local cannot be asked of a shared subscription.
-    if (nl) throw protocolError("A shared subscription cannot ask for No Local.");
-    return ReasonCode.SHARED_NOT_SUPPORTED;
-  }
+  // Section 3.8.3.1.
+  if (nl && isShared(filter)) throw protocolError("A shared subscription cannot ask for No Local.");
   const interest = interestOf(filter);
   if (!interest) return ReasonCode.TOPIC_FILTER_INVALID;
   // A room that one may not read answers as one that is not there.
   if ("roomId" in interest && interest.roomId !== undefined && client.position(interest.roomId) === undefined)
     return ReasonCode.NOT_AUTHORIZED;
   if (client.subscriptions.size >= maxSubscriptions && !client.subscriptions.has(filter)) return ReasonCode.QUOTA_EXCEEDED;
-  const granted = { subscription: subscriptionOf(client, filter, interest.kind === "events" && qos > 0 ? 1 : 0, encoding), interest };
+  const wantsOne = interest.kind === "events" && qos > 0 && !isShared(filter);
+  const granted = { subscription: client.subscription(filter, wantsOne ? 1 : 0, encoding), interest };
   client.subscriptions.put(granted.subscription, interest);
   return granted;
-}
-
-/** A subscription as it is kept in memory. */
-export function subscriptionOf(
-  { version }: Pick<Client, "version">,
-  filter: string,
-  qos: 0 | 1,
-  encoding: Subscription["encoding"],
-): Subscription {
-  return { filter, qos, encoding, format: formatOf(version, qos, encoding), ephemeralFormat: formatOf(version, 0, encoding) };
 }
 
 /** Where rooms begin that come with QoS 1 from now on; those that came so before go on where they are. */

@@ -1,4 +1,5 @@
 import type { FrameFormat } from "../../realtime/sink.ts";
+import type { Share } from "./shared-groups.ts";
 import { type Interest, interestOf, matches } from "./topics.ts";
 
 /** How events are written in a PUBLISH. */
@@ -12,15 +13,18 @@ export interface Subscription {
   /** How events from the log are written for it, and any other. */
   readonly format: FrameFormat;
   readonly ephemeralFormat: FrameFormat;
+  /** This connection's part of a shared subscription. */
+  readonly share?: Share;
 }
 
 /** Most subscriptions of one session. */
 export const maxSubscriptions = 1000;
 
-/** What one session has subscribed to. Where several match, the highest QoS counts, and each event comes once. */
+/** What one session has subscribed to. Where several match, the best counts, and each event comes once. */
 export class Subscriptions {
   readonly #byFilter = new Map<string, Subscription>();
-  readonly #events = new Map<string | undefined, Subscription>();
+  /** Subscriptions to events, by room; undefined stands for every room. */
+  readonly #events = new Map<string | undefined, Subscription[]>();
 
   get size(): number {
     return this.#byFilter.size;
@@ -35,27 +39,45 @@ export class Subscriptions {
   }
 
   put(subscription: Subscription, interest: Interest): void {
+    this.remove(subscription.filter);
     this.#byFilter.set(subscription.filter, subscription);
-    if (interest.kind === "events") this.#events.set(interest.roomId, subscription);
+    if (interest.kind !== "events") return;
+    this.#events.set(interest.roomId, [...(this.#events.get(interest.roomId) ?? []), subscription].sort(bestFirst));
   }
 
   /** Says whether there was one. */
   remove(filter: string): boolean {
+    const subscription = this.#byFilter.get(filter);
     const interest = interestOf(filter);
-    if (interest?.kind === "events") this.#events.delete(interest.roomId);
+    if (interest?.kind === "events") {
+      const left = this.#events.get(interest.roomId)?.filter((other) => other !== subscription) ?? [];
+      if (left.length > 0) this.#events.set(interest.roomId, left);
+      else this.#events.delete(interest.roomId);
+    }
+    subscription?.share?.leave();
     return this.#byFilter.delete(filter);
   }
 
   /** The subscription by which events of a room come. */
   ofRoom(roomId: string): Subscription | undefined {
-    const one = this.#events.get(roomId);
-    const every = this.#events.get(undefined);
-    return one && (one.qos === 1 || !every) ? one : (every ?? one);
+    const one = this.#events.get(roomId)?.[0];
+    const every = this.#events.get(undefined)?.[0];
+    return one && every ? (bestFirst(one, every) <= 0 ? one : every) : (one ?? every);
   }
 
   /** The subscription by which anything else with this topic comes. */
   ofTopic(topic: string): Subscription | undefined {
-    for (const subscription of this.#byFilter.values()) if (matches(subscription.filter, topic)) return subscription;
+    for (const subscription of this.#byFilter.values()) if (!subscription.share && matches(subscription.filter, topic)) return subscription;
     return undefined;
   }
+
+  /** The connection is over. */
+  leaveGroups(): void {
+    for (const { share } of this.#byFilter.values()) share?.leave();
+  }
+}
+
+/** One's own before a shared one, and the higher QoS first. */
+function bestFirst(a: Subscription, b: Subscription): number {
+  return Number(a.share !== undefined) - Number(b.share !== undefined) || b.qos - a.qos;
 }

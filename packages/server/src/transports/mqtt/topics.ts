@@ -35,8 +35,21 @@ const roomFilter = new RegExp(`^${root}rooms/(${uuid}|[+])/(events|typing)$`);
 const replyTopic = new RegExp(`^${topics.replies}(/[^+#/]{1,128}){0,4}$`);
 const replyFilter = new RegExp(`^${topics.replies}(/([^+#/]{1,128}|[+])){0,4}(/#)?$`);
 
-/** What a topic filter asks for; undefined for one that is not served. */
+const sharedFilter = /^[$]share[/][^/+#]{1,128}[/](.+)$/;
+
+/** Whether a filter is that of a shared subscription (MQTT 5, section 4.8.2). */
+export function isShared(filter: string): boolean {
+  return filter.startsWith("$share/");
+}
+
+/** What a topic filter asks for; undefined for one that is not served. Of shared ones there are those to events alone. */
 export function interestOf(filter: string): Interest | undefined {
+  if (!isShared(filter)) return ownInterestOf(filter);
+  const interest = ownInterestOf(sharedFilter.exec(filter)?.[1] ?? "");
+  return interest?.kind === "events" ? interest : undefined;
+}
+
+function ownInterestOf(filter: string): Interest | undefined {
   if (filter === topics.presence) return { kind: "presence" };
   if (filter === topics.errors) return { kind: "errors" };
   if (replyFilter.test(filter)) return { kind: "replies" };
