@@ -48,6 +48,11 @@ export class ChildServer {
     return this.#process.exitCode === null && this.#process.signalCode === null;
   }
 
+  /** The lines of its log. */
+  get log(): readonly string[] {
+    return this.#said;
+  }
+
   /** The lines of its log at the level of errors. */
   get faults(): readonly string[] {
     return this.#said.filter((line) => /"level":("error"|"fatal"|50|60)/.test(line));

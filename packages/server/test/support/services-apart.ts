@@ -2,8 +2,9 @@
 import { MemoryBusHub } from "../../src/engines/bus-memory.ts";
 import { type Admin, type Environment, type Log, loadConfig, type RunningServer, startServer } from "../../src/index.ts";
 import type { Bus } from "../../src/ports/bus.ts";
-import { freePort } from "./child-server.ts";
+import { ChildServer, freePort } from "./child-server.ts";
 import { engines, freshPostgres } from "./databases.ts";
+import { RedisServer } from "./redis.ts";
 import { faultLog, type Running, testEnvironment } from "./running.ts";
 
 /** The processes, by what they host; a gateway comes last, since it needs all the others. */
@@ -27,16 +28,16 @@ export interface Layout {
   readonly environment: Environment;
 }
 
-export async function newLayout(databaseUrl: string, env: Environment = {}): Promise<Layout> {
+export async function newLayout(databaseUrl: string, env: Environment = {}, scheme = "http"): Promise<Layout> {
   const ports = new Map<PartName, number>();
   for (const name of partNames) ports.set(name, await freePort());
-  const urls = partNames.flatMap((part) => part.split(",").map((name) => [`PARLOR_${name.toUpperCase()}_URL`, urlOf(ports, part)]));
+  const urls = partNames.flatMap((part) => part.split(",").map((name) => [`PARLOR_${name.toUpperCase()}_URL`, urlOf(ports, part, scheme)]));
   const { PARLOR_GATEWAY_URL: _, ...known } = Object.fromEntries(urls) as Record<string, string>;
   return { ports, environment: { ...testEnvironment, DATABASE_URL: databaseUrl, PARLOR_SERVICE_TOKEN: serviceToken, ...known, ...env } };
 }
 
-function urlOf(ports: ReadonlyMap<PartName, number>, part: PartName): string {
-  return `http://127.0.0.1:${ports.get(part)}`;
+function urlOf(ports: ReadonlyMap<PartName, number>, part: PartName, scheme = "http"): string {
+  return `${scheme}://${scheme === "https" ? "localhost" : "127.0.0.1"}:${ports.get(part)}`;
 }
 
 /** The environment of one process: the gateway has no database. */
@@ -62,6 +63,8 @@ export interface Apart extends Running {
 
 export interface ApartOptions {
   readonly env?: Environment;
+  /** By which they reach each other. */
+  readonly scheme?: "http" | "https";
   /** What one of them alone is told. */
   readonly only?: Partial<Readonly<Record<PartName, Environment>>>;
   /** What each service writes its log to, beside what is noted of its faults. */
@@ -71,9 +74,9 @@ export interface ApartOptions {
 }
 
 /** Starts the services on a fresh PostgreSQL database. What is asked of it goes to the gateway. */
-export async function servicesApart({ env, only, logOf, joinBus }: ApartOptions = {}): Promise<Apart> {
+export async function servicesApart({ env, scheme, only, logOf, joinBus }: ApartOptions = {}): Promise<Apart> {
   const { url, close } = await freshPostgres();
-  const layout = await newLayout(url, env);
+  const layout = await newLayout(url, env, scheme);
   const hub = new MemoryBusHub();
   const faults: string[] = [];
   const parts = new Map<PartName, RunningServer>();
@@ -100,6 +103,46 @@ export async function servicesApart({ env, only, logOf, joinBus }: ApartOptions 
     stop,
     async [Symbol.asyncDispose]() {
       for (const part of partNames.toReversed()) await stop(part);
+      await close();
+    },
+  };
+}
+
+/** Services apart as processes of their own, with a Redis of their own. */
+export interface ProcessesApart extends AsyncDisposable {
+  /** The gateway's. */
+  readonly port: number;
+  readonly url: string;
+  /** What they logged as their own faults since they were last started. */
+  readonly faults: readonly string[];
+  logOf(part: PartName): readonly string[];
+  /** Ends a service as a crash does. */
+  kill(part: PartName): Promise<void>;
+  /** Starts one that was killed, where it was. */
+  start(part: PartName): Promise<void>;
+}
+
+export async function processesApart(env: Environment = {}): Promise<ProcessesApart> {
+  const { url: databaseUrl, close } = await freshPostgres();
+  const redis = await RedisServer.start();
+  const layout = await newLayout(databaseUrl, { REDIS_URL: redis.url, ...env });
+  const processes = new Map<PartName, ChildServer>();
+  const start = async (part: PartName): Promise<void> => {
+    processes.set(part, await ChildServer.start(environmentOf(layout, part)));
+  };
+  await Promise.all(partNames.map(start));
+  return {
+    port: layout.ports.get("gateway") as number,
+    url: urlOf(layout.ports, "gateway"),
+    get faults() {
+      return [...processes.values()].flatMap((process) => process.faults);
+    },
+    logOf: (part) => processes.get(part)?.log ?? [],
+    kill: async (part) => processes.get(part)?.kill(),
+    start,
+    async [Symbol.asyncDispose]() {
+      for (const process of processes.values()) await process.kill();
+      await redis[Symbol.asyncDispose]();
       await close();
     },
   };

@@ -1,6 +1,6 @@
-import { fromBinary, type Message } from "@bufbuild/protobuf";
+import { type DescMethod, fromBinary, type Message } from "@bufbuild/protobuf";
 import { type ServiceError, status } from "@grpc/grpc-js";
-import { Code, ErrorSchema, ParlorError, Reason } from "@parlor/contract";
+import { accessOf, Code, ErrorSchema, ParlorError, Reason } from "@parlor/contract";
 import type { ServiceName } from "../../domain/service-names.ts";
 
 /** What gRPC says when it was the connection that failed, and not the service. */
@@ -40,7 +40,8 @@ function unavailable(name: ServiceName, what: string, cause?: unknown): ParlorEr
   return new ParlorError(Code.UNAVAILABLE, Reason.SERVICE_UNAVAILABLE, `The ${name} service ${what}.`, { retryAfterMs: 1000, cause });
 }
 
-/** The key by which a repeated send is known. */
-export function isKeyed(request: Message): boolean {
-  return "clientMessageId" in request && request.clientMessageId !== "";
+/** Whether a call may be made again when nobody knows whether it was carried out. A send is known again only by its key. */
+export function isRepeatable(method: DescMethod, request: Message): boolean {
+  const keyless = "clientMessageId" in request && request.clientMessageId === "";
+  return accessOf(method).idempotent && !keyless;
 }

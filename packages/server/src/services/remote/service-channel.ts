@@ -11,13 +11,13 @@ import {
   type MethodDefinition,
   type ServiceError,
 } from "@grpc/grpc-js";
-import { accessOf, RealtimeService } from "@parlor/contract";
+import { RealtimeService } from "@parlor/contract";
 import { service as health } from "grpc-health-check";
 import type { Call } from "../../domain/call.ts";
 import { forwardedBytes, serviceMetadata } from "../../domain/forwarded-call.ts";
 import type { ServiceName } from "../../domain/service-names.ts";
 import type { Origin } from "../../realtime/connection.ts";
-import { failureOf, isKeyed, isLost, late, unreachable } from "./failures.ts";
+import { failureOf, isLost, isRepeatable, late, unreachable } from "./failures.ts";
 
 /** What a service in another process is reached with. */
 export interface ChannelOptions {
@@ -88,7 +88,7 @@ export class ServiceChannel {
    */
   async call(method: DescMethod, request: Message, call: Call): Promise<Message> {
     const bytes = toBuffer(toBinary(method.input, request));
-    const repeatable = accessOf(method).idempotent || isKeyed(request);
+    const repeatable = isRepeatable(method, request);
     const deadline = Math.min(call.deadline ?? Infinity, Date.now() + longestMs);
     for (let tried = 0; ; tried++) {
       await this.#connected(deadline);
