@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { MemoryBusHub } from "../../src/engines/bus-memory.ts";
 import { tracedBus } from "../../src/engines/bus-traced.ts";
 import { openOtel } from "../../src/engines/tracing-otel.ts";
+import { busState } from "../../src/ports/bus.ts";
 import type { Tracing } from "../../src/ports/tracing.ts";
 import { busSuite } from "../suites/bus.ts";
 
@@ -30,6 +31,13 @@ busSuite("one process, with traces", async () => {
     },
     close: () => tracing.close(),
   };
+});
+
+test("with traces or without, it tells the state of the bus below, where that has one", () => {
+  const bus = new MemoryBusHub().join();
+  const state = { connected: false, published: 0, dropped: 0, received: 0, gaps: 0 };
+  assert.equal(busState(tracedBus(bus, undefined)), undefined);
+  assert.deepEqual(busState(tracedBus(Object.assign(bus, { state }), undefined)), state);
 });
 
 test("nodes with and without traces understand each other, whatever a payload begins with", async () => {

@@ -50,10 +50,12 @@ export async function redisFault(
   const begin = performance.now();
   await harm(redis);
   await later(lasting ? awayMs : momentMs);
+  if (lasting) assert.equal(await busOf(load, 0), "degraded");
   await heal(redis);
   const back = performance.now();
   await later(recoveryMs);
   const recovered = performance.now();
+  assert.equal(await busOf(load, 0), "connected");
   await load.acknowledges(200);
   await probe.finish();
   await load.finish();
@@ -65,4 +67,11 @@ export async function redisFault(
   assert.ok(p99 <= targets.away, `p99 while Redis was away: ${p99} ms`);
   assert.ok(p99After <= targets.back, `p99 when Redis was back: ${p99After} ms`);
   assert.equal(load.nodes.running, load.nodes.ports.length, "a node ended");
+}
+
+/** What a node says of the bus when it is asked whether it is ready. */
+async function busOf({ nodes }: Load, node: number): Promise<string | undefined> {
+  const answer = await fetch(`${nodes.urls[node]}/readyz`);
+  assert.equal(answer.status, 200);
+  return ((await answer.json()) as { readonly bus?: string }).bus;
 }
