@@ -15,6 +15,14 @@ async function readiness(
   return { code: answer.status, ...((await answer.json()) as { status: string; services: Record<string, boolean> }) };
 }
 
+/** Each way to a service finds out by itself that it is back, within moments. */
+async function allReachable(url: string): Promise<void> {
+  for (;;) {
+    const { code, services } = await readiness(url);
+    if (code === 200 && Object.values(services).every((reached) => reached)) return;
+  }
+}
+
 const all = { auth: true, users: true, rooms: true, messages: true, realtime: true };
 
 describe("Outages of services apart", { skip: whyNotApart ?? false, timeout: 60_000 }, () => {
@@ -52,7 +60,7 @@ describe("Outages of services apart", { skip: whyNotApart ?? false, timeout: 60_
       for (const [other, askOther] of Object.entries(asks)) if (other !== part) await askOther();
       await apart.start(part);
       await ask();
-      assert.deepEqual(await readiness(apart.url), { code: 200, status: "ready", services: all });
+      await allReachable(apart.url);
     });
   }
 
