@@ -80,6 +80,7 @@ create table room_members (
   constraint room_members_room_id_fkey FOREIGN KEY (room_id) REFERENCES rooms(id) ON DELETE CASCADE,
   constraint room_members_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE
 );
+CREATE INDEX room_members_joined ON public.room_members USING btree (joined_at);
 CREATE INDEX room_members_user ON public.room_members USING btree (user_id, room_id);
 
 create table rooms (
@@ -98,7 +99,10 @@ create table rooms (
   slow_mode_seconds integer not null default 0,
   direct_key text,
   search tsvector generated always as (to_tsvector('simple'::regconfig, name)) stored,
-  constraint rooms_pkey PRIMARY KEY (id)
+  retention_seconds integer,
+  first_seq bigint not null default 1,
+  constraint rooms_pkey PRIMARY KEY (id),
+  constraint rooms_retention_seconds_check CHECK ((retention_seconds > 0))
 );
 CREATE INDEX rooms_deleted ON public.rooms USING btree (id) WHERE (deleted_at IS NOT NULL);
 CREATE UNIQUE INDEX rooms_direct_key ON public.rooms USING btree (direct_key) WHERE (direct_key IS NOT NULL);

@@ -1180,6 +1180,8 @@ export interface components {
             events: components["schemas"]["Event"][];
             /** @description Empty when the page reaches the end of the log. */
             nextPageToken: string;
+            /** @description When what comes right after `after_seq` was removed because of its age: the last `seq` that is missing. 0 otherwise. */
+            missingTo: number;
         };
         /** @description What ListMembers answers. */
         ListMembersResponse: {
@@ -1498,6 +1500,10 @@ export interface components {
             permissions: components["schemas"]["Room.Permissions"];
             /** @description Seconds that a member below moderator must wait between two messages; 0 for none, at most 21,600. */
             slowModeSeconds: number;
+            /** @description Seconds that its messages are kept; 0 for what the server is set to. */
+            retentionSeconds: number;
+            /** @description What came before this `seq` was removed because of its age. */
+            firstSeq: number;
         };
         /** @description What members may do. Later methods add to it. */
         "Room.Permissions": {
@@ -1699,6 +1705,8 @@ export interface components {
             permissions?: components["schemas"]["Room.Permissions"];
             /** @description 0 to 21,600. */
             slowModeSeconds?: number;
+            /** @description Seconds that messages are kept, at most 10 years; 0 for what the server is set to. Only owners may set it. */
+            retentionSeconds?: number;
         };
         /** @description What UpdateRoom answers. */
         UpdateRoomResponse: {
@@ -3151,7 +3159,9 @@ export interface operations {
                      *           "permissions": {
                      *             "post": "READ_ONLY"
                      *           },
-                     *           "slowModeSeconds": 0
+                     *           "slowModeSeconds": 0,
+                     *           "retentionSeconds": 42,
+                     *           "firstSeq": 42
                      *         }
                      *       ],
                      *       "nextPageToken": ""
@@ -3217,7 +3227,9 @@ export interface operations {
                      *         "permissions": {
                      *           "post": "READ_ONLY"
                      *         },
-                     *         "slowModeSeconds": 0
+                     *         "slowModeSeconds": 0,
+                     *         "retentionSeconds": 42,
+                     *         "firstSeq": 42
                      *       }
                      *     }
                      */
@@ -3273,7 +3285,9 @@ export interface operations {
                      *             "permissions": {
                      *               "post": "READ_ONLY"
                      *             },
-                     *             "slowModeSeconds": 0
+                     *             "slowModeSeconds": 0,
+                     *             "retentionSeconds": 42,
+                     *             "firstSeq": 42
                      *           },
                      *           "member": {
                      *             "roomId": "0199a5c4-7d10-7c3e-9f43-1a2b3c4d5e01",
@@ -3335,7 +3349,9 @@ export interface operations {
                      *         "permissions": {
                      *           "post": "READ_ONLY"
                      *         },
-                     *         "slowModeSeconds": 0
+                     *         "slowModeSeconds": 0,
+                     *         "retentionSeconds": 42,
+                     *         "firstSeq": 42
                      *       },
                      *       "member": {
                      *         "roomId": "0199a5c4-7d10-7c3e-9f43-1a2b3c4d5e01",
@@ -3412,7 +3428,8 @@ export interface operations {
                  *       "permissions": {
                  *         "post": "READ_ONLY"
                  *       },
-                 *       "slowModeSeconds": 0
+                 *       "slowModeSeconds": 0,
+                 *       "retentionSeconds": 42
                  *     }
                  */
                 "application/json": components["schemas"]["UpdateRoomRequest"];
@@ -3440,7 +3457,9 @@ export interface operations {
                      *         "permissions": {
                      *           "post": "READ_ONLY"
                      *         },
-                     *         "slowModeSeconds": 0
+                     *         "slowModeSeconds": 0,
+                     *         "retentionSeconds": 42,
+                     *         "firstSeq": 42
                      *       }
                      *     }
                      */
@@ -3493,7 +3512,9 @@ export interface operations {
                      *         "permissions": {
                      *           "post": "READ_ONLY"
                      *         },
-                     *         "slowModeSeconds": 0
+                     *         "slowModeSeconds": 0,
+                     *         "retentionSeconds": 42,
+                     *         "firstSeq": 42
                      *       }
                      *     }
                      */
@@ -3546,7 +3567,9 @@ export interface operations {
                      *         "permissions": {
                      *           "post": "READ_ONLY"
                      *         },
-                     *         "slowModeSeconds": 0
+                     *         "slowModeSeconds": 0,
+                     *         "retentionSeconds": 42,
+                     *         "firstSeq": 42
                      *       },
                      *       "member": {
                      *         "roomId": "0199a5c4-7d10-7c3e-9f43-1a2b3c4d5e01",
@@ -3935,7 +3958,9 @@ export interface operations {
                      *         "permissions": {
                      *           "post": "READ_ONLY"
                      *         },
-                     *         "slowModeSeconds": 0
+                     *         "slowModeSeconds": 0,
+                     *         "retentionSeconds": 42,
+                     *         "firstSeq": 42
                      *       },
                      *       "created": false
                      *     }
@@ -4473,7 +4498,8 @@ export interface operations {
                      *           }
                      *         }
                      *       ],
-                     *       "nextPageToken": ""
+                     *       "nextPageToken": "",
+                     *       "missingTo": 42
                      *     }
                      */
                     "application/json": components["schemas"]["ListEventsResponse"];

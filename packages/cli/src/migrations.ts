@@ -15,7 +15,7 @@ async function withMigrator<T>(mayCreate: boolean, work: (migrator: Migrator) =>
 }
 
 function report({ applied, reverted }: MigrationOutcome): void {
-  const lines = [...applied.map((name) => `applied     ${name}`), ...reverted.map((name) => `taken back  ${name}`)];
+  const lines = [...reverted.map((name) => `taken back  ${name}`), ...applied.map((name) => `applied     ${name}`)];
   print(undefined, undefined, lines.length === 0 ? ["Nothing to do."] : lines);
 }
 
@@ -25,6 +25,10 @@ export async function migrateUp(): Promise<void> {
 
 export async function migrateDown(count: number): Promise<void> {
   report(await withMigrator(false, (migrator) => migrator.down(count)));
+}
+
+export async function migrateRedo(count: number): Promise<void> {
+  report(await withMigrator(false, (migrator) => migrator.redo(count)));
 }
 
 export async function migrationStatus(json: boolean | undefined): Promise<void> {

@@ -34,6 +34,13 @@ export function migrateCommand(): Command {
         .action(async (count: number) => (await run()).migrateDown(count)),
     )
     .addCommand(
+      new Command("redo")
+        .description("Take back the newest migrations and apply them again; the data that only they have a place for is lost.")
+        .argument("[count]", "how many", steps, 1)
+        .addHelpText("after", "\nExample:\n  parlor migrate redo")
+        .action(async (count: number) => (await run()).migrateRedo(count)),
+    )
+    .addCommand(
       new Command("status")
         .description("List the migrations and whether each has been applied.")
         .option("--json", "Print them as JSON.")

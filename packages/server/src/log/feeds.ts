@@ -123,6 +123,11 @@ export class Feeds {
     this.#hints.send(event.roomId, [event]);
   }
 
+  /** Retention has removed what is before this `seq`; the other nodes see it when they look up the heads. */
+  trimmed(roomId: string, firstSeq: number): void {
+    this.#feeds.get(roomId)?.trim(firstSeq);
+  }
+
   /** Reads what this node has committed without hearing of it, and tells everyone. */
   async recover(roomId: string): Promise<void> {
     const feed = this.#feeds.get(roomId);
@@ -229,12 +234,13 @@ export class Feeds {
 
   async #compare(feeds: readonly RoomFeed[]): Promise<void> {
     const ids = feeds.map(({ roomId }) => roomId);
-    const heads = new Map((await roomHeads(this.#options.store, ids)).map((head) => [head.id, head.last_seq]));
+    const heads = new Map((await roomHeads(this.#options.store, ids)).map((head) => [head.id, head]));
     const rest = feeds.values();
     const heal = async (): Promise<void> => {
       for (const feed of rest) {
         const head = heads.get(feed.roomId);
-        await (head === undefined ? feed.finish() : feed.catchUp(head));
+        if (head) feed.trim(head.first_seq);
+        await (head === undefined ? feed.finish() : feed.catchUp(head.last_seq));
       }
     };
     await Promise.all(Array.from({ length: healers }, heal));

@@ -27,6 +27,11 @@ export class Ring {
     return seq < first ? undefined : this.#events.slice(this.#start + seq - first);
   }
 
+  /** Gives up what is before a `seq`. `head`: the newest `seq`. */
+  trim(seq: number, head: number): void {
+    while (this.#start < this.#events.length && head - (this.#events.length - this.#start) + 1 < seq) this.#drop();
+  }
+
   #drop(): void {
     this.#bytes -= (this.#events[this.#start] as RoomEvent).binary.length;
     this.#start++;

@@ -128,6 +128,11 @@ export class RoomFeed {
     return this.#ring.from(seq + 1, this.head);
   }
 
+  /** The log has nothing before this `seq` any more. */
+  trim(firstSeq: number): void {
+    this.#ring.trim(firstSeq, this.head);
+  }
+
   /** A page of the log after a `seq`, from the Store. */
   async page(seq: number, limit: number = this.#limits.pageSize): Promise<RoomEvent[]> {
     const rows = await eventsAfter(this.#store, this.roomId, seq, limit);

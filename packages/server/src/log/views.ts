@@ -50,6 +50,8 @@ export function roomMessage(row: RoomRow): Room {
     memberCount: row.member_count,
     permissions: { post: row.post_role },
     slowModeSeconds: row.slow_mode_seconds,
+    retentionSeconds: row.retention_seconds ?? 0,
+    firstSeq: row.first_seq,
   });
 }
 

@@ -9,6 +9,7 @@ import {
   networks,
   onOff,
   optionalBrokerUrl,
+  optionalDuration,
   optionalInteger,
   optionalPostgresUrl,
   optionalRedisUrl,
@@ -106,9 +107,14 @@ const database = section("Database", {
   ),
   statementTimeoutMs: duration("PARLOR_DB_STATEMENT_TIMEOUT", "30s", ["100ms", "1h"], "How long PostgreSQL may work on one statement."),
   lockTimeoutMs: duration("PARLOR_DB_LOCK_TIMEOUT", "10s", ["10ms", "1h"], "How long a statement may wait for a lock in PostgreSQL."),
+  retentionMs: optionalDuration(
+    "PARLOR_RETENTION",
+    ["1m", "36500d"],
+    "How long messages are kept in rooms that have no time of their own; left out, for ever. Older ones are removed for good.",
+  ),
   logWriters: integer(
     "PARLOR_LOG_WRITERS",
-    4,
+    2,
     [1, 64],
     "Transactions that write to the rooms' logs at the same time, each for rooms of its own. The embedded database always has one.",
   ),

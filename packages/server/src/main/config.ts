@@ -11,7 +11,7 @@ type Values<S> =
 export type Settings = { readonly [S in keyof Schema]: Values<Schema[S]> };
 
 /** Where the Store is kept. */
-export type DatabaseConfig = EngineConfig & Pick<Settings["database"], "logWriters" | "logBatch">;
+export type DatabaseConfig = EngineConfig & Pick<Settings["database"], "logWriters" | "logBatch" | "retentionMs">;
 
 type EngineConfig =
   | { readonly engine: "pglite"; readonly folder: string }
@@ -117,11 +117,11 @@ export function readSettings(env: Environment): Settings {
 }
 
 function databaseConfig({ database, server }: Settings): DatabaseConfig {
-  const { host, port, user, password, name, poolSize, connectTimeoutMs, statementTimeoutMs, lockTimeoutMs, logWriters, logBatch } =
-    database;
-  const url = database.url ?? (host === undefined ? undefined : urlOf(host, port, user, password, name));
-  if (url === undefined) return { engine: "pglite", folder: server.dataDir, logWriters, logBatch };
-  return { engine: "postgres", url, poolSize, connectTimeoutMs, statementTimeoutMs, lockTimeoutMs, logWriters, logBatch };
+  const { url: given, host, port, user, password, name, ...rest } = database;
+  const url = given ?? (host === undefined ? undefined : urlOf(host, port, user, password, name));
+  if (url !== undefined) return { engine: "postgres", url, ...rest };
+  const { logWriters, logBatch, retentionMs } = rest;
+  return { engine: "pglite", folder: server.dataDir, logWriters, logBatch, retentionMs };
 }
 
 function urlOf(host: string, port = 5432, user = "parlor", password: string | undefined = undefined, name = "parlor"): string {

@@ -1,5 +1,5 @@
 import { storeOver } from "../store/kysely.ts";
-import { type MigrationOutcome, type MigrationStatus, migrate, migrateDown, migrationStatus } from "../store/migrator.ts";
+import { type MigrationOutcome, type MigrationStatus, migrate, migrateDown, migrateRedo, migrationStatus } from "../store/migrator.ts";
 import type { DatabaseConfig } from "./config.ts";
 import { openDatabase } from "./database.ts";
 
@@ -10,6 +10,8 @@ export interface Migrator {
   up(): Promise<MigrationOutcome>;
   /** Takes back the newest `count` migrations. */
   down(count: number): Promise<MigrationOutcome>;
+  /** Takes back the newest `count` migrations and applies them again. */
+  redo(count: number): Promise<MigrationOutcome>;
   status(): Promise<readonly MigrationStatus[]>;
   close(): Promise<void>;
 }
@@ -21,6 +23,7 @@ export async function openMigrator(config: DatabaseConfig): Promise<Migrator> {
   return {
     up: () => migrate(store),
     down: (count) => migrateDown(store, count),
+    redo: (count) => migrateRedo(store, count),
     status: () => migrationStatus(store),
     close: () => database.close(),
   };

@@ -2,6 +2,7 @@ import { Feeds } from "../log/feeds.ts";
 import { UserHints } from "../log/user-hints.ts";
 import { LogWriter } from "../log/writer.ts";
 import { Purge } from "../services/rooms/purge.ts";
+import { Retention } from "../services/rooms/retention.ts";
 import { logWritersFor } from "./database.ts";
 import { type Node, reportFaults } from "./node.ts";
 
@@ -27,6 +28,7 @@ export interface Rooms {
   /** How often the Store is asked for what hints have not brought; undefined where nobody else can write. */
   readonly checkMs: number | undefined;
   readonly purge: Purge;
+  readonly retention: Retention;
 }
 
 export function openRooms({ config, log, clock, metrics, database, store, bus, tracing }: Node): Rooms {
@@ -58,5 +60,7 @@ export function openRooms({ config, log, clock, metrics, database, store, bus, t
   });
   metrics.watch("log_waiting", () => writer.waiting);
   metrics.watch("rooms_active", () => feeds.size);
-  return { feeds, writer, userHints, checkMs: shared, purge: new Purge(store, reportFault) };
+  const purge = new Purge(store, reportFault);
+  const retention = new Retention({ store, feeds, clock, retentionMs: config.database.retentionMs, reportFault });
+  return { feeds, writer, userHints, checkMs: shared, purge, retention };
 }

@@ -83,6 +83,7 @@ async function serve(base: Base, places: Places, here: Here | undefined, tls: Tl
   const realtime = here?.hub ?? remoteRealtime(places, base);
   here?.hub?.start(dispatcher);
   if (places.has("rooms")) here?.rooms?.purge.start();
+  if (places.has("rooms")) here?.rooms?.retention.start();
   const mqtt = config.server.mqtt && realtime && places.has("gateway") ? openMqtt(base, here?.node, dispatcher, realtime) : undefined;
   const listener = await listen({
     config: { ...config.server, connectionsPerAddress: config.limits.connectionsPerAddress, frameBytes: config.limits.frameBytes },
@@ -147,5 +148,6 @@ async function quiet(
   await mqtt?.close();
   await rooms?.writer.idle();
   await rooms?.purge.stop();
+  await rooms?.retention.stop();
   rooms?.feeds.close();
 }

@@ -37,7 +37,7 @@ export function servicesHere({ config, store, clock, metrics }: Node, places: Pl
   if (rooms) {
     const context = { store, clock, pageTokens: auth.pageTokens, feeds: rooms.feeds, writer: rooms.writer };
     const messages = { ...context, maxCharacters: config.limits.messageCharacters, readMarked: readMarked(rooms, hub) };
-    if (places.has("rooms")) here.push(hosted(RoomsService, createRoomsService(context, rooms.purge)));
+    if (places.has("rooms")) here.push(hosted(RoomsService, createRoomsService(context, rooms)));
     if (places.has("messages")) here.push(hosted(MessagesService, createMessagesService(messages)));
   }
   if (hub) here.push(hosted(PresenceService, createPresenceService({ store, presences: hub.presences })));

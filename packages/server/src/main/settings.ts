@@ -93,6 +93,12 @@ export function duration(variable: string, fallback: string, [least, most]: read
   return setting(variable, kind, fallback, doc);
 }
 
+/** A time with its unit that may be left out; the value is in milliseconds. */
+export function optionalDuration(variable: string, [least, most]: readonly [string, string], doc: string): Setting<number | undefined> {
+  const { accepts, parse } = duration(variable, least, [least, most], doc);
+  return optional(variable, { accepts, parse }, doc);
+}
+
 /** A size with its unit, such as "64KiB"; the value is in bytes. */
 export function size(variable: string, fallback: string, [least, most]: readonly [string, string], doc: string): Setting<number> {
   const read = (text: string): number | undefined => withUnit(text, sizeUnits);

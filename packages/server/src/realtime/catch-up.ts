@@ -19,6 +19,8 @@ export async function catchUp(follower: Follower, after: number): Promise<void> 
     const events = recent ?? (await feed.page(cursor)).filter(({ seq }) => seq <= feed.head);
     const runs = [...split(events, frameBytes)];
     if (recent && runs.length === 1 && fits(follower, recent)) return cutOver(follower, recent);
+    if (events[0] && events[0].seq !== cursor + 1)
+      raise(`Retention has removed event ${cursor + 1} of room ${feed.roomId} under a reader.`);
     for (const run of runs) {
       await writePaced(follower, run);
       cursor = run.at(-1)?.seq ?? raise(`The log of room ${feed.roomId} ends at ${cursor}, before its head ${feed.head}.`);

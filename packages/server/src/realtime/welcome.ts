@@ -34,13 +34,15 @@ export function startOf({ follower, place, cursor }: OpenedRoom, maxMissed: numb
   const { roomId, head } = follower.channel.feed;
   const state = create(Welcome_RoomStateSchema, { roomId, lastSeq: head, readSeq: place.read_seq });
   if (cursor === undefined) return { follower, state, after: head };
-  if (head - cursor <= maxMissed) {
-    state.outcome = Welcome_Outcome.RECOVERED;
-    return { follower, state, after: cursor };
+  // What retention has removed is missing in any case; what follows it may still come.
+  const reachable = Math.max(cursor, place.first_seq - 1);
+  const after = head - reachable <= maxMissed ? reachable : head;
+  if (after === cursor) state.outcome = Welcome_Outcome.RECOVERED;
+  else {
+    state.outcome = Welcome_Outcome.GAP;
+    state.gap = { $typeName: "parlor.v1.Gap", roomId, from: cursor + 1, to: after };
   }
-  state.outcome = Welcome_Outcome.GAP;
-  state.gap = { $typeName: "parlor.v1.Gap", roomId, from: cursor + 1, to: head };
-  return { follower, state, after: head };
+  return { follower, state, after };
 }
 
 /** The cursors of a hello, by room, the last one of each. */

@@ -9,7 +9,7 @@ import type { RoomRow } from "./rooms.ts";
 export type Session = Pick<Connection, "query">;
 
 const roomColumns = `id, visibility, name, topic, created_by, created_at, archived_at, deleted_at, last_seq, policy_seq,
-  member_count, post_role, slow_mode_seconds, direct_key`;
+  member_count, post_role, slow_mode_seconds, retention_seconds, first_seq, direct_key`;
 
 /** Begins a transaction; returns the id by which its outcome can be asked for later. */
 export async function beginTransaction(session: Session): Promise<string> {

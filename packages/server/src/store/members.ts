@@ -67,13 +67,14 @@ export async function membersOfRooms(store: Store, roomIds: readonly string[]): 
 
 export interface RoomPlace {
   readonly room_id: string;
+  readonly first_seq: number;
   readonly last_seq: number;
   readonly read_seq: number;
 }
 
 /** Where every room of a person stands: what a welcome says. */
 export async function placesOf(store: Store, userId: string): Promise<RoomPlace[]> {
-  const statement = sql<RoomPlace>`select m.room_id, r.last_seq, m.read_seq from room_members m join rooms r on r.id = m.room_id
+  const statement = sql<RoomPlace>`select m.room_id, r.first_seq, r.last_seq, m.read_seq from room_members m join rooms r on r.id = m.room_id
     where m.user_id = ${userId} and r.deleted_at is null order by m.room_id`;
   return (await statement.execute(store)).rows;
 }

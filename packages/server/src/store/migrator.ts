@@ -52,6 +52,21 @@ export function migrateDown<T>(
   });
 }
 
+/**
+ * Takes back the newest `count` of what is applied and applies it again, in one transaction: what only they have a place for is lost.
+ * @throws SchemaError when the schema is newer than the program; DatabaseError.
+ */
+export function migrateRedo<T>(
+  store: Kysely<T>,
+  count: number,
+  migrations: readonly Migration[] = allMigrations,
+): Promise<MigrationOutcome> {
+  return change(store, migrations, (applied) => {
+    const newest = migrations.filter(({ name }) => applied.has(name)).slice(-count);
+    return { up: newest, down: newest.toReversed() };
+  });
+}
+
 /** Every migration that the program or the database knows, oldest first. */
 export async function migrationStatus<T>(store: Kysely<T>, migrations: readonly Migration[] = allMigrations): Promise<MigrationStatus[]> {
   const applied = new Map((await readApplied(store)).map((row) => [row.name, row.applied_at]));

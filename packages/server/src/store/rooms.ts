@@ -18,6 +18,8 @@ const columns = [
   "member_count",
   "post_role",
   "slow_mode_seconds",
+  "retention_seconds",
+  "first_seq",
   "direct_key",
 ] as const;
 
@@ -38,13 +40,12 @@ export async function updateRoom(tx: Store, id: string, change: Partial<RoomRow>
   await tx.updateTable("rooms").set(change).where("id", "=", id).execute();
 }
 
-/** The newest `seq` of each of these rooms, deleted ones left out. */
-export async function roomHeads(store: Store, ids: readonly string[]): Promise<Array<{ id: string; last_seq: number }>> {
+export type RoomEnds = Pick<RoomRow, "id" | "first_seq" | "last_seq">;
+
+/** Where the logs of these rooms begin and end, deleted ones left out. */
+export async function roomHeads(store: Store, ids: readonly string[]): Promise<RoomEnds[]> {
   return (
-    await sql<{
-      id: string;
-      last_seq: number;
-    }>`select id, last_seq from rooms where id = any(${ids}::uuid[]) and deleted_at is null`.execute(store)
+    await sql<RoomEnds>`select id, first_seq, last_seq from rooms where id = any(${ids}::uuid[]) and deleted_at is null`.execute(store)
   ).rows;
 }
 

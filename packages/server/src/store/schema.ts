@@ -65,6 +65,10 @@ export interface RoomsTable {
   /** Member_Role: the least that may send. */
   post_role: number;
   slow_mode_seconds: number;
+  /** How long messages are kept; null for what the server is set to. */
+  retention_seconds: number | null;
+  /** The first event that the log still has is not before this `seq`. */
+  first_seq: number;
   /** For direct conversations: the sorted ids of its people, hashed. */
   direct_key: string | null;
   /** The words of the name, as a tsvector. */

@@ -14,7 +14,7 @@ function problemsOf(env: Record<string, string>): readonly string[] {
 
 test("an empty environment gives the documented defaults", () => {
   const config = loadConfig({});
-  assert.deepEqual(config.database, { engine: "pglite", folder: "./data", logWriters: 4, logBatch: 512 });
+  assert.deepEqual(config.database, { engine: "pglite", folder: "./data", logWriters: 2, logBatch: 512, retentionMs: undefined });
   assert.equal(config.server.port, 8080);
   assert.equal(config.auth.bcryptCost, 12);
   assert.equal(config.auth.accessTokenMs, 15 * 60_000);

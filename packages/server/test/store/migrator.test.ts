@@ -4,7 +4,7 @@ import { sql } from "kysely";
 import { openPostgres } from "../../src/engines/database-postgres.ts";
 import { storeOver } from "../../src/store/kysely.ts";
 import { type Migration, migrations } from "../../src/store/migrations/index.ts";
-import { migrate, migrateDown, migrationStatus, SchemaError } from "../../src/store/migrator.ts";
+import { migrate, migrateDown, migrateRedo, migrationStatus, SchemaError } from "../../src/store/migrator.ts";
 import { dumpSchema } from "../../src/store/schema-dump.ts";
 import { engines, freshPglite, freshPostgres, onEveryDatabase } from "../support/databases.ts";
 
@@ -39,6 +39,14 @@ onEveryDatabase("migrations", (current) => {
       await migrateDown(store, 1);
     }
     await migrate(store);
+  });
+
+  it("are taken back and applied again at once", async () => {
+    const { database, store } = current();
+    const before = await dumpSchema(database);
+    const newest = names.slice(-2);
+    assert.deepEqual(await migrateRedo(store, 2), { applied: newest, reverted: newest.toReversed() });
+    assert.equal(await dumpSchema(database), before);
   });
 
   it("do nothing when there is nothing to do", async () => {

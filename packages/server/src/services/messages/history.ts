@@ -81,7 +81,8 @@ export async function listEvents(context: MessagesContext, { roomId, afterSeq, p
   // One more than asked for tells whether there is another page: this node's head may be behind.
   const events = await feed.page(Number(from), limit + 1);
   const { items, nextPageToken } = context.pageTokens.cut(scope, events, limit, (last) => [last.seq]);
-  return { events: items.map(({ event }) => event), nextPageToken };
+  const first = items[0]?.seq ?? 0;
+  return { events: items.map(({ event }) => event), nextPageToken, missingTo: first > Number(from) + 1 ? first - 1 : 0 };
 }
 
 function oneOf(field: string, others: string): ParlorError {

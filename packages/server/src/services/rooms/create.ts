@@ -79,6 +79,8 @@ function newRoom(id: string, createdBy: string, at: Date, given: Partial<RoomRow
     member_count: 0,
     post_role: Member_Role.MEMBER,
     slow_mode_seconds: 0,
+    retention_seconds: null,
+    first_seq: 1,
     direct_key: null,
     ...given,
   };

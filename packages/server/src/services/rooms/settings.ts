@@ -27,7 +27,8 @@ export function requireSettable(visibility: Room_Visibility | undefined, permiss
   if (violations.length > 0) throw invalidFields(...violations);
 }
 
-export async function updateRoom(context: RoomsContext, request: UpdateRoomRequest, call: Call) {
+/** `trim`: called when messages may be past their time now. */
+export async function updateRoom(context: RoomsContext, request: UpdateRoomRequest, call: Call, trim: () => void) {
   const caller = callerOf(call);
   requireSettable(request.visibility, request.permissions);
   const room = await context.writer.change(request.roomId, async (tx) => {
@@ -42,11 +43,12 @@ export async function updateRoom(context: RoomsContext, request: UpdateRoomReque
     tx.append(caller.userId, { case: "roomUpdated", value: { $typeName: "parlor.v1.RoomUpdated", room: after } });
     return after;
   });
+  if (request.retentionSeconds !== undefined) trim();
   return { room };
 }
 
-function ownersOnly({ visibility, permissions }: UpdateRoomRequest): boolean {
-  return visibility !== undefined || permissions !== undefined;
+function ownersOnly({ visibility, permissions, retentionSeconds }: UpdateRoomRequest): boolean {
+  return visibility !== undefined || permissions !== undefined || retentionSeconds !== undefined;
 }
 
 /** The columns that a request changes; those that stay as they are are left out, so that nothing happens for nothing. */
@@ -57,6 +59,7 @@ function changeOf(request: UpdateRoomRequest, row: RoomRow): Partial<RoomRow> {
     ...(request.visibility !== undefined && { visibility: request.visibility }),
     ...(request.permissions?.post && { post_role: request.permissions.post }),
     ...(request.slowModeSeconds !== undefined && { slow_mode_seconds: request.slowModeSeconds }),
+    ...(request.retentionSeconds !== undefined && { retention_seconds: request.retentionSeconds || null }),
   };
   return Object.fromEntries(Object.entries(wanted).filter(([column, value]) => row[column as keyof RoomRow] !== value));
 }

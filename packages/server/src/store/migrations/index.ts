@@ -1,5 +1,6 @@
 import type { Kysely } from "kysely";
 import * as core from "./0001_core.ts";
+import * as retention from "./0002_retention.ts";
 import * as mqttSessions from "./0003_mqtt_sessions.ts";
 
 export interface Migration {
@@ -12,5 +13,6 @@ export interface Migration {
 /** In the order in which they are applied. */
 export const migrations: readonly Migration[] = [
   { name: "0001_core", ...core },
+  { name: "0002_retention", ...retention },
   { name: "0003_mqtt_sessions", ...mqttSessions },
 ];

@@ -450,6 +450,13 @@ export declare type ListEventsResponse = Message<"parlor.v1.ListEventsResponse">
    * @generated from field: string next_page_token = 2;
    */
   nextPageToken: string;
+
+  /**
+   * When what comes right after `after_seq` was removed because of its age: the last `seq` that is missing. 0 otherwise.
+   *
+   * @generated from field: uint32 missing_to = 3;
+   */
+  missingTo: number;
 };
 
 /**

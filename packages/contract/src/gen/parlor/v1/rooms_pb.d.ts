@@ -95,6 +95,20 @@ export declare type Room = Message<"parlor.v1.Room"> & {
    * @generated from field: uint32 slow_mode_seconds = 11;
    */
   slowModeSeconds: number;
+
+  /**
+   * Seconds that its messages are kept; 0 for what the server is set to.
+   *
+   * @generated from field: uint32 retention_seconds = 12;
+   */
+  retentionSeconds: number;
+
+  /**
+   * What came before this `seq` was removed because of its age.
+   *
+   * @generated from field: uint32 first_seq = 13;
+   */
+  firstSeq: number;
 };
 
 /**
@@ -604,6 +618,13 @@ export declare type UpdateRoomRequest = Message<"parlor.v1.UpdateRoomRequest"> &
    * @generated from field: optional uint32 slow_mode_seconds = 6;
    */
   slowModeSeconds?: number | undefined;
+
+  /**
+   * Seconds that messages are kept, at most 10 years; 0 for what the server is set to. Only owners may set it.
+   *
+   * @generated from field: optional uint32 retention_seconds = 7;
+   */
+  retentionSeconds?: number | undefined;
 };
 
 /**
