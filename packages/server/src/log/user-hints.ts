@@ -1,5 +1,6 @@
 import type { RoomEvent } from "../domain/room-event.ts";
 import type { Bus } from "../ports/bus.ts";
+import { publishWord, subscribeWords } from "../ports/words.ts";
 
 /** Something about one person that the nodes want to know where that person is connected. */
 export type UserHint =
@@ -14,9 +15,6 @@ export interface UserHintHandlers {
   lost(userId: string): void;
 }
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-
 /** Carries hints about a person to the nodes that listen for that person. */
 export class UserHints {
   readonly #bus: Bus;
@@ -27,7 +25,7 @@ export class UserHints {
 
   /** Tells the other nodes. */
   send(userId: string, hint: UserHint): void {
-    this.#bus.publish(topicOf(userId), encoder.encode(JSON.stringify(hint)));
+    publishWord(this.#bus, topicOf(userId), hint);
   }
 
   /** Tells the other nodes who came into a room with these committed events: they may have nothing of the room in memory. */
@@ -40,8 +38,8 @@ export class UserHints {
 
   /** Listens until the returned function is called. */
   listen(userId: string, handlers: UserHintHandlers): () => void {
-    const receive = (payload: Uint8Array): void => handlers.hinted(userId, JSON.parse(decoder.decode(payload)) as UserHint);
-    return this.#bus.subscribe(topicOf(userId), receive, () => handlers.lost(userId));
+    const hear = (hint: UserHint): void => handlers.hinted(userId, hint);
+    return subscribeWords(this.#bus, topicOf(userId), hear, () => handlers.lost(userId));
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Presence_Status as Status } from "@parlor/contract";
 import { newId } from "../domain/ids.ts";
 import type { Bus } from "../ports/bus.ts";
+import { publishWord, subscribeWords } from "../ports/words.ts";
 import type { TurnQueue, TurnTask } from "./turn-queue.ts";
 
 /** What a node tells of a person who is connected to it, or was, or made a wish there. */
@@ -53,8 +54,6 @@ const silenceMs = 15_000;
 /** A node is asked again, and answers again, after this time (milliseconds). */
 const askMs = 1000;
 const answerMs = 50;
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 /**
  * The other nodes, and what they tell of the people who are connected to them. Each tells its changes, all of a turn of the event
@@ -91,7 +90,7 @@ export class Peers implements TurnTask {
       this.#say({ kind: "ask" });
       this.#answer();
     };
-    this.#unsubscribe = this.#bus.subscribe(topic, (payload) => this.#hear(JSON.parse(decoder.decode(payload)) as Letter), afterGap);
+    this.#unsubscribe = subscribeWords<Letter>(this.#bus, topic, (letter) => this.#hear(letter), afterGap);
     this.#say({ kind: "ask" });
   }
 
@@ -129,7 +128,7 @@ export class Peers implements TurnTask {
 
   #say(word: Word): void {
     const letter: Letter = { from: this.id, n: this.#n, word };
-    this.#bus.publish(topic, encoder.encode(JSON.stringify(letter)));
+    publishWord(this.#bus, topic, letter);
   }
 
   #hear({ from, n, word }: Letter): void {

@@ -1,9 +1,8 @@
 import type { Bus } from "../ports/bus.ts";
+import { publishWord, subscribeWords } from "../ports/words.ts";
 import type { SessionClaim, SessionKey, SessionOwner } from "./durable-session.ts";
 
 const topic = "mqtt-sessions";
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 /** Within this time two connections count as made at the same time, whatever the clocks of their nodes say (milliseconds). */
 const sameTimeMs = 5000;
 
@@ -24,9 +23,10 @@ export class SessionOwners {
   constructor(bus: Bus) {
     this.#bus = bus;
     // What is lost here is found when the old connection stores its cursors: the epoch is another's then.
-    this.#unsubscribe = bus.subscribe(
+    this.#unsubscribe = subscribeWords<Notice>(
+      bus,
       topic,
-      (payload) => this.#heard(JSON.parse(decoder.decode(payload)) as Notice),
+      (notice) => this.#heard(notice),
       () => undefined,
     );
   }
@@ -40,7 +40,7 @@ export class SessionOwners {
     const before = this.#owners.get(name);
     this.#owners.set(name, { owner, connectionId, since: performance.now() });
     before?.owner.takenOver();
-    this.#bus.publish(topic, encoder.encode(JSON.stringify({ userId, clientId, connectionId } satisfies Notice)));
+    publishWord(this.#bus, topic, { userId, clientId, connectionId } satisfies Notice);
   }
 
   /** Says whether it still had it. */

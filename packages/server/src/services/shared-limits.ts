@@ -1,11 +1,10 @@
 import type { Allowance, RateLimiter } from "../domain/rate-limits.ts";
 import type { Bus } from "../ports/bus.ts";
+import { publishWord, subscribeWords } from "../ports/words.ts";
 
 const topic = "limits";
 /** What is taken within this time goes to the other nodes together (milliseconds). */
 const gatherMs = 50;
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 /** What one node gave: for each allowance, how often by key. */
 type Given = ReadonlyArray<readonly [Allowance, ReadonlyArray<readonly [key: string, count: number]>]>;
@@ -29,9 +28,10 @@ export class SharedLimits {
 
   start(): void {
     // What was lost is not asked for again: within a moment the buckets would be full again without it.
-    this.#bus.subscribe(
+    subscribeWords<Given>(
+      this.#bus,
       topic,
-      (payload) => this.#debit(payload),
+      (given) => this.#debit(given),
       () => undefined,
     );
     this.#limiter.onTaken((key, allowance) => this.#note(key, allowance));
@@ -52,11 +52,11 @@ export class SharedLimits {
     this.#timer = undefined;
     const given: Given = [...this.#taken].map(([allowance, counts]) => [allowance, [...counts]]);
     this.#taken.clear();
-    this.#bus.publish(topic, encoder.encode(JSON.stringify(given)));
+    publishWord(this.#bus, topic, given);
   }
 
-  #debit(payload: Uint8Array): void {
-    for (const [allowance, counts] of JSON.parse(decoder.decode(payload)) as Given) {
+  #debit(given: Given): void {
+    for (const [allowance, counts] of given) {
       for (const [key, count] of counts) this.#limiter.debit(key, allowance, count);
     }
   }

@@ -5,6 +5,7 @@ import { BoundedMap } from "../../domain/bounded-map.ts";
 import { exhausted } from "../../domain/refusals.ts";
 import type { Bus } from "../../ports/bus.ts";
 import type { Clock } from "../../ports/clock.ts";
+import { publishWord, subscribeWords } from "../../ports/words.ts";
 
 export interface FailureLimits {
   /** Off: nothing is counted. */
@@ -26,8 +27,6 @@ interface Word {
 }
 
 const topic = "log-ins";
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 /**
  * Failed attempts per account and address, on every protocol and every node together. Since the address counts, nobody can lock an owner
@@ -46,8 +45,8 @@ export class LogInFailures {
     this.#bus = bus;
     this.#clock = clock;
     this.#limits = limits;
-    const receive = (payload: Uint8Array): void => this.#apply(JSON.parse(decoder.decode(payload)) as Word);
-    if (limits.rateLimits) bus.subscribe(topic, receive, () => undefined);
+    const apply = (word: Word): void => this.#apply(word);
+    if (limits.rateLimits) subscribeWords(bus, topic, apply, () => undefined);
   }
 
   /** @throws ParlorError RESOURCE_EXHAUSTED/TOO_MANY_ATTEMPTS */
@@ -66,7 +65,7 @@ export class LogInFailures {
 
   #tell(word: Word): void {
     this.#apply(word);
-    this.#bus.publish(topic, encoder.encode(JSON.stringify(word)));
+    publishWord(this.#bus, topic, word);
   }
 
   #apply({ key, succeeded }: Word): void {

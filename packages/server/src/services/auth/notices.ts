@@ -1,9 +1,8 @@
 import type { Goodbye_Reason } from "@parlor/contract";
 import type { Bus } from "../../ports/bus.ts";
+import { publishWord, subscribeWords } from "../../ports/words.ts";
 
 const topic = "identities";
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 /** Sessions or API tokens that are no longer good: the named ones, or all of a person. */
 export interface Ended {
@@ -31,13 +30,13 @@ export class Notices {
   constructor(bus: Bus, handlers: NoticeHandlers) {
     this.#bus = bus;
     this.#handlers = handlers;
-    const receive = (payload: Uint8Array) => handlers.noticed(JSON.parse(decoder.decode(payload)) as Notice);
-    this.#unsubscribe = bus.subscribe(topic, receive, () => handlers.lost());
+    const hear = (notice: Notice): void => handlers.noticed(notice);
+    this.#unsubscribe = subscribeWords(bus, topic, hear, () => handlers.lost());
   }
 
   send(notice: Notice): void {
     this.#handlers.noticed(notice);
-    this.#bus.publish(topic, encoder.encode(JSON.stringify(notice)));
+    publishWord(this.#bus, topic, notice);
   }
 
   close(): void {
