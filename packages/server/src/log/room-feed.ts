@@ -164,10 +164,16 @@ export class RoomFeed {
   async #heal(): Promise<void> {
     while (this.head < this.#target) {
       const events = await this.page(this.head);
-      if (events[0]?.seq !== this.head + 1)
-        throw new Error(`The log of room ${this.roomId} has no event ${this.head + 1}, though ${this.#target} was announced.`);
+      if (events[0]?.seq !== this.head + 1) throw this.#missing();
       this.#append(events);
     }
+  }
+
+  /** Whoever announced it may have been no node: it is not looked for again until somebody announces it again. */
+  #missing(): Error {
+    const announced = this.#target;
+    this.#target = this.head;
+    return new Error(`The log of room ${this.roomId} has no event ${this.head + 1}, though ${announced} was announced.`);
   }
 
   #append(events: readonly RoomEvent[]): void {

@@ -1,4 +1,5 @@
-import { fromBinary } from "@bufbuild/protobuf";
+import { fromBinary, isMessage } from "@bufbuild/protobuf";
+import { TimestampSchema } from "@bufbuild/protobuf/wkt";
 import { ServerFrameSchema } from "@parlor/contract";
 import { eventBatch } from "../domain/event-batch.ts";
 import { RoomEvent } from "../domain/room-event.ts";
@@ -54,13 +55,22 @@ export class RoomHints {
   #decode(roomId: string, payload: Uint8Array): RoomEvent[] {
     try {
       const { events } = fromBinary(ServerFrameSchema, payload);
-      return events.filter((event) => event.roomId === roomId).map((event) => RoomEvent.of(event));
+      return events.filter((event) => event.roomId === roomId && hasRealTimes(event)).map((event) => RoomEvent.of(event));
     } catch (error) {
       if (!this.#malformedTold) this.#reportFault(new Error("A hint from another node cannot be read", { cause: error }));
       this.#malformedTold = true;
       return [];
     }
   }
+}
+
+/** Whether all times in a message are from the years 1 to 9999. Others cannot be written as JSON, which readers would find out. */
+function hasRealTimes(message: object): boolean {
+  if (isMessage(message, TimestampSchema))
+    return message.seconds >= -62_135_596_800n && message.seconds <= 253_402_300_799n && message.nanos >= 0 && message.nanos < 1e9;
+  return Object.values(message).every(
+    (value) => typeof value !== "object" || value === null || ArrayBuffer.isView(value) || hasRealTimes(value),
+  );
 }
 
 function topicOf(roomId: string): string {

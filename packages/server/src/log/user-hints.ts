@@ -1,3 +1,4 @@
+import { isCount, isId, isRecord } from "../domain/checks.ts";
 import type { RoomEvent } from "../domain/room-event.ts";
 import type { Bus } from "../ports/bus.ts";
 import { publishWord, subscribeWords } from "../ports/words.ts";
@@ -14,6 +15,9 @@ export interface UserHintHandlers {
   /** Hints about this person were lost. */
   lost(userId: string): void;
 }
+
+/** `seq` has 32 bits on the wire. */
+const maxSeq = 0xffff_ffff;
 
 /** Carries hints about a person to the nodes that listen for that person. */
 export class UserHints {
@@ -39,8 +43,14 @@ export class UserHints {
   /** Listens until the returned function is called. */
   listen(userId: string, handlers: UserHintHandlers): () => void {
     const hear = (hint: UserHint): void => handlers.hinted(userId, hint);
-    return subscribeWords(this.#bus, topicOf(userId), hear, () => handlers.lost(userId));
+    return subscribeWords(this.#bus, topicOf(userId), isUserHint, hear, () => handlers.lost(userId));
   }
+}
+
+function isUserHint(value: unknown): value is UserHint {
+  if (!isRecord(value)) return false;
+  const { kind, roomId, seq } = value;
+  return (kind === "entered" || kind === "read") && isId(roomId) && isCount(seq) && seq <= maxSeq;
 }
 
 function topicOf(userId: string): string {

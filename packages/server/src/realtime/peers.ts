@@ -1,22 +1,8 @@
-import type { Presence_Status as Status } from "@parlor/contract";
 import { newId } from "../domain/ids.ts";
 import type { Bus } from "../ports/bus.ts";
 import { publishWord, subscribeWords } from "../ports/words.ts";
+import { isLetter, type Letter, type PersonThere, type Word } from "./letters.ts";
 import type { TurnQueue, TurnTask } from "./turn-queue.ts";
-
-/** What a node tells of a person who is connected to it, or was, or made a wish there. */
-export interface PersonThere {
-  readonly userId: string;
-  /** Open connections to that node. */
-  readonly connections: number;
-  /** Whether any of them showed a sign of activity of late. */
-  readonly active: boolean;
-  readonly wished: Status;
-  /** When that was wished: the newest wish counts. Milliseconds since 1970. */
-  readonly wishedAt: number;
-  /** The person's rooms, where others may have to be told. */
-  readonly rooms?: readonly string[];
-}
 
 export interface PeerHandlers {
   /** A node told of people; `whole` when these are all of its people. */
@@ -27,19 +13,6 @@ export interface PeerHandlers {
   here(): readonly PersonThere[];
 }
 
-type Word =
-  | { readonly kind: "changes" | "all"; readonly people: readonly PersonThere[] }
-  | { readonly kind: "beat" | "bye" }
-  /** Asks a node, or with none every node, for all of its people. */
-  | { readonly kind: "ask"; readonly of?: string };
-
-/** `n` counts the changes that a node has told so far, so that others see when some did not reach them. */
-interface Letter {
-  readonly from: string;
-  readonly n: number;
-  readonly word: Word;
-}
-
 interface Peer {
   /** Undefined until it told of all its people. */
   n: number | undefined;
@@ -48,6 +21,8 @@ interface Peer {
 }
 
 const topic = "presence";
+/** Other nodes, at most. */
+const mostPeers = 1000;
 const beatMs = 3000;
 /** A node that was not heard of for so long is taken for dead (milliseconds). */
 const silenceMs = 15_000;
@@ -90,7 +65,7 @@ export class Peers implements TurnTask {
       this.#say({ kind: "ask" });
       this.#answer();
     };
-    this.#unsubscribe = subscribeWords<Letter>(this.#bus, topic, (letter) => this.#hear(letter), afterGap);
+    this.#unsubscribe = subscribeWords(this.#bus, topic, isLetter, (letter) => this.#hear(letter), afterGap);
     this.#say({ kind: "ask" });
   }
 
@@ -137,6 +112,7 @@ export class Peers implements TurnTask {
       return;
     }
     const peer = this.#peers.get(from) ?? { n: undefined, heardAt: 0, askedAt: 0 };
+    if (from === this.id || (peer.heardAt === 0 && this.#peers.size >= mostPeers)) return;
     this.#peers.set(from, peer);
     peer.heardAt = this.#now();
     if (word.kind === "ask" && (word.of === undefined || word.of === this.id)) this.#answer();

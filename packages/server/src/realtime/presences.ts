@@ -6,7 +6,8 @@ import { RoomEvent } from "../domain/room-event.ts";
 import { membershipsOf } from "../store/members.ts";
 import type { Schema } from "../store/schema.ts";
 import type { Channels } from "./channels.ts";
-import type { PeerHandlers, Peers, PersonThere } from "./peers.ts";
+import type { PersonThere } from "./letters.ts";
+import type { PeerHandlers, Peers } from "./peers.ts";
 import { type EncodedRun, offer, type Reader } from "./room-channel.ts";
 import type { Roster } from "./roster.ts";
 
@@ -38,6 +39,8 @@ interface Seen {
   rooms: readonly string[] | undefined;
 }
 
+/** How far the clocks of nodes may be apart (milliseconds): what is wished later than that is not believed. */
+const clocksMs = 60_000;
 /** People per look-up of their rooms. */
 const usersPerQuery = 200;
 
@@ -149,7 +152,7 @@ export class Presences implements PeerHandlers {
   #toldOf(nodeId: string, { userId, connections, active, wished, wishedAt, rooms }: PersonThere): void {
     const seen = this.#seen.get(userId) ?? (connections > 0 ? this.#meet(userId) : undefined);
     if (!seen) return;
-    if (wishedAt > seen.wishedAt) Object.assign(seen, { wished, wishedAt });
+    if (wishedAt > seen.wishedAt && wishedAt < this.#options.now() + clocksMs) Object.assign(seen, { wished, wishedAt });
     if (connections > 0) {
       seen.elsewhere.set(nodeId, { connections, active });
       this.#isBack(userId, seen);

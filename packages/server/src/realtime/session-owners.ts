@@ -1,3 +1,4 @@
+import { isId, isRecord, isShort } from "../domain/checks.ts";
 import type { Bus } from "../ports/bus.ts";
 import { publishWord, subscribeWords } from "../ports/words.ts";
 import type { SessionClaim, SessionKey, SessionOwner } from "./durable-session.ts";
@@ -23,9 +24,10 @@ export class SessionOwners {
   constructor(bus: Bus) {
     this.#bus = bus;
     // What is lost here is found when the old connection stores its cursors: the epoch is another's then.
-    this.#unsubscribe = subscribeWords<Notice>(
+    this.#unsubscribe = subscribeWords(
       bus,
       topic,
+      isNotice,
       (notice) => this.#heard(notice),
       () => undefined,
     );
@@ -59,6 +61,10 @@ export class SessionOwners {
     this.#owners.delete(name);
     here.owner.takenOver();
   }
+}
+
+function isNotice(value: unknown): value is Notice {
+  return isRecord(value) && isId(value["userId"]) && isShort(value["clientId"]) && isId(value["connectionId"]);
 }
 
 function nameOf({ userId, clientId }: SessionKey): string {

@@ -1,3 +1,4 @@
+import { isCount, isListOf, isRecord, isShort } from "../domain/checks.ts";
 import type { Allowance, RateLimiter } from "../domain/rate-limits.ts";
 import type { Bus } from "../ports/bus.ts";
 import { publishWord, subscribeWords } from "../ports/words.ts";
@@ -7,7 +8,8 @@ const topic = "limits";
 const gatherMs = 50;
 
 /** What one node gave: for each allowance, how often by key. */
-type Given = ReadonlyArray<readonly [Allowance, ReadonlyArray<readonly [key: string, count: number]>]>;
+type Taken = readonly [key: string, count: number];
+type Given = readonly [Allowance, readonly Taken[]];
 
 /**
  * Makes the allowances of a rate limiter count over all nodes: each tells what it gave, the others debit their buckets. What is
@@ -28,9 +30,10 @@ export class SharedLimits {
 
   start(): void {
     // What was lost is not asked for again: within a moment the buckets would be full again without it.
-    subscribeWords<Given>(
+    subscribeWords(
       this.#bus,
       topic,
+      isListOfGiven,
       (given) => this.#debit(given),
       () => undefined,
     );
@@ -50,14 +53,34 @@ export class SharedLimits {
 
   #tell(): void {
     this.#timer = undefined;
-    const given: Given = [...this.#taken].map(([allowance, counts]) => [allowance, [...counts]]);
+    const given: Given[] = [...this.#taken].map(([allowance, counts]) => [allowance, [...counts]]);
     this.#taken.clear();
     publishWord(this.#bus, topic, given);
   }
 
-  #debit(given: Given): void {
+  #debit(given: readonly Given[]): void {
     for (const [allowance, counts] of given) {
       for (const [key, count] of counts) this.#limiter.debit(key, allowance, count);
     }
   }
+}
+
+function isListOfGiven(value: unknown): value is Given[] {
+  return isListOf(value, isGiven);
+}
+
+function isGiven(value: unknown): value is Given {
+  return Array.isArray(value) && isAllowance(value[0]) && isListOf(value[1], isTaken);
+}
+
+function isAllowance(value: unknown): value is Allowance {
+  return isRecord(value) && isPositive(value["perSecond"]) && isPositive(value["burst"]);
+}
+
+function isTaken(value: unknown): value is Taken {
+  return Array.isArray(value) && isShort(value[0]) && isCount(value[1]);
+}
+
+function isPositive(value: unknown): value is number {
+  return typeof value === "number" && value > 1e-6 && value < 1e9;
 }

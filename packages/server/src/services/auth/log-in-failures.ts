@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import { Reason } from "@parlor/contract";
 import { addressKey } from "../../domain/addresses.ts";
 import { BoundedMap } from "../../domain/bounded-map.ts";
+import { isRecord, isShort } from "../../domain/checks.ts";
 import { exhausted } from "../../domain/refusals.ts";
 import type { Bus } from "../../ports/bus.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -46,7 +47,7 @@ export class LogInFailures {
     this.#clock = clock;
     this.#limits = limits;
     const apply = (word: Word): void => this.#apply(word);
-    if (limits.rateLimits) subscribeWords(bus, topic, apply, () => undefined);
+    if (limits.rateLimits) subscribeWords(bus, topic, isWord, apply, () => undefined);
   }
 
   /** @throws ParlorError RESOURCE_EXHAUSTED/TOO_MANY_ATTEMPTS */
@@ -70,7 +71,8 @@ export class LogInFailures {
 
   #apply({ key, succeeded }: Word): void {
     if (succeeded) this.#failures.delete(key);
-    else this.#failures.set(key, [...this.#recent(key), this.#clock.now()]);
+    // More than are allowed need not be remembered: the newest decide how long to wait.
+    else this.#failures.set(key, [...this.#recent(key), this.#clock.now()].slice(-this.#limits.logInFailures));
   }
 
   #recent(key: string): number[] {
@@ -84,6 +86,10 @@ export class LogInFailures {
     const retryAfterMs = oldest + this.#limits.logInWindowMs - this.#clock.now();
     throw exhausted(Reason.TOO_MANY_ATTEMPTS, "Too many failed log-ins.", Math.max(retryAfterMs, 1));
   }
+}
+
+function isWord(value: unknown): value is Word {
+  return isRecord(value) && isShort(value["key"]) && (value["succeeded"] === undefined || value["succeeded"] === true);
 }
 
 /** Hashed, since others may read the bus. */

@@ -1,4 +1,5 @@
-import type { Goodbye_Reason } from "@parlor/contract";
+import { Goodbye_Reason } from "@parlor/contract";
+import { isCount, isId, isListOf, isRecord } from "../../domain/checks.ts";
 import type { Bus } from "../../ports/bus.ts";
 import { publishWord, subscribeWords } from "../../ports/words.ts";
 
@@ -31,7 +32,7 @@ export class Notices {
     this.#bus = bus;
     this.#handlers = handlers;
     const hear = (notice: Notice): void => handlers.noticed(notice);
-    this.#unsubscribe = subscribeWords(bus, topic, hear, () => handlers.lost());
+    this.#unsubscribe = subscribeWords(bus, topic, isNotice, hear, () => handlers.lost());
   }
 
   send(notice: Notice): void {
@@ -42,4 +43,11 @@ export class Notices {
   close(): void {
     this.#unsubscribe();
   }
+}
+
+function isNotice(value: unknown): value is Notice {
+  if (!isRecord(value)) return false;
+  const { sessionIds, userId, reason } = value;
+  if (sessionIds !== undefined && !isListOf(sessionIds, isId)) return false;
+  return (userId === undefined || isId(userId)) && (reason === undefined || (isCount(reason) && reason in Goodbye_Reason));
 }
