@@ -15,7 +15,7 @@ const does = "JSON, PostgreSQL; delivers to ten members";
 
 const grouped = subject({ name: "parlor", protocol: "parlorJson", database: postgres, seeding, does });
 const single = subject({
-  name: "parlor, one message per commit",
+  name: "parlor (a commit per message)",
   protocol: "parlorJson",
   database: postgres,
   seeding,
