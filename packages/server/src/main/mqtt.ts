@@ -7,7 +7,7 @@ import type { MqttDoor } from "../transports/protocols.ts";
 import { type Base, type Node, reportFaults } from "./node.ts";
 
 /** Most sessions of MQTT clients of one person. */
-const sessionsPerUser = 1000;
+const sessionsPerUser = 100;
 
 /** MQTT, and what outlives its connections. */
 export interface Mqtt {

@@ -4,6 +4,7 @@ import type { Bus } from "../ports/bus.ts";
 import {
   beginningsOf,
   countMqttSessions,
+  deleteExpiredMqttSessions,
   deleteMqttCursors,
   deleteMqttSession,
   greatestKeyBetween,
@@ -46,6 +47,8 @@ export interface StoredSessionsOptions {
 const saveMs = 1000;
 /** Cursors per statement. */
 const cursorsAtOnce = 1000;
+/** Sessions that are over and removed at a time, with their cursors. */
+const expiredAtOnce = 1000;
 
 /** A session that a connection of this node has. */
 class Hold implements SessionHold {
@@ -56,6 +59,8 @@ class Hold implements SessionHold {
   /** Rooms whose cursors moved since they were stored. */
   moves = new Set<string>();
   readonly #sessions: StoredSessions;
+  /** Rooms whose cursors are in the Store, or on their way there. */
+  readonly #begun = new Set<string>();
 
   constructor(sessions: StoredSessions, held: HeldSession, owner: SessionOwner, stored: StoredSession | undefined, expirySeconds: number) {
     this.#sessions = sessions;
@@ -71,11 +76,13 @@ class Hold implements SessionHold {
   }
 
   subscribed(subscriptions: readonly StoredSubscription[]): Promise<void> {
-    for (const [roomId] of this.owner.cursors()) this.moves.add(roomId);
+    for (const [roomId] of this.owner.cursors()) if (!this.#begun.has(roomId)) this.moves.add(roomId);
+    for (const roomId of this.moves) this.#begun.add(roomId);
     return this.#sessions.subscribed(this, subscriptions, []);
   }
 
   unsubscribed(subscriptions: readonly StoredSubscription[], roomIds: readonly string[]): Promise<void> {
+    for (const roomId of roomIds) this.#begun.delete(roomId);
     return this.#sessions.subscribed(this, subscriptions, roomIds);
   }
 
@@ -102,7 +109,7 @@ export class StoredSessions implements DurableSessions {
   constructor(options: StoredSessionsOptions) {
     this.#options = options;
     this.#owners = new SessionOwners(options.bus);
-    this.#heartbeat = setInterval(() => void this.#saveHeard().catch(options.reportFault), (heardWithinSeconds * 1000) / 3);
+    this.#heartbeat = setInterval(() => void this.#maintain().catch(options.reportFault), (heardWithinSeconds * 1000) / 3);
     this.#heartbeat.unref();
   }
 
@@ -111,8 +118,13 @@ export class StoredSessions implements DurableSessions {
     // What the connection before it has acknowledged is this one's beginning.
     const hold = before && this.#holds.get(before);
     this.#owners.take(claim, owner);
-    if (hold) await this.#save([hold]);
-    return this.#take(claim, owner);
+    try {
+      if (hold) await this.#save([hold]);
+      return await this.#take(claim, owner);
+    } catch (error) {
+      this.#owners.release(claim, owner);
+      throw error;
+    }
   }
 
   greatestKey(place: { readonly roomId: string; readonly authorId: string }, from: string, to: string): Promise<string | undefined> {
@@ -209,12 +221,13 @@ export class StoredSessions implements DurableSessions {
     );
   }
 
-  async #saveHeard(): Promise<void> {
+  async #maintain(): Promise<void> {
     const { store } = this.#options;
     await putMqttHeard(
       store,
       [...this.#holds.values()].map(({ held, owner }) => ({ ...held, heardAt: new Date(owner.heardAt) })),
     );
+    await deleteExpiredMqttSessions(store, expiredAtOnce);
   }
 }
 

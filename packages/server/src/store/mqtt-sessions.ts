@@ -41,6 +41,12 @@ export async function countMqttSessions(tx: Store, userId: string): Promise<numb
   return Number((await query.executeTakeFirstOrThrow()).count);
 }
 
+/** Removes sessions that are over, whoever had them; several nodes may do so at the same time. */
+export async function deleteExpiredMqttSessions(store: Store, most: number): Promise<void> {
+  const over = store.selectFrom("mqtt_sessions").select(["user_id", "client_id"]).where(expired).limit(most).forUpdate().skipLocked();
+  await sql`delete from mqtt_sessions where (user_id, client_id) in (${over})`.execute(store);
+}
+
 /** Makes a session, or takes the one that is there; the new epoch. */
 export async function takeMqttSession(tx: Store, userId: string, clientId: string, expirySeconds: number): Promise<number> {
   const statement = sql<{ epoch: number }>`insert into mqtt_sessions (user_id, client_id, epoch, subscriptions, expiry_seconds, heard_at)

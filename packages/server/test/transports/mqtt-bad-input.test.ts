@@ -342,6 +342,25 @@ describe("MQTT: bad input", () => {
       assert.deepEqual(await granted(eventsOf(roomId), "parlor/v1/rooms/+/typing"), [1, 0]);
     });
 
+    test("thousands of strings with U+FFFD, each of which would have to be looked for, are malformed", async () => {
+      const userProperties = Object.fromEntries(Array.from({ length: 4000 }, (_, i) => [`\ufffd${i}`, "a"]));
+      const publish = { cmd: "publish", topic: "parlor/v1/me/presence", payload: "ONLINE", qos: 0, dup: false, retain: false } as const;
+      assert.equal(await ended({ ...publish, properties: { userProperties } }), 0x81);
+      assert.equal(await acknowledged(sendTo(roomId), "x", { userProperties: { "\ufffd": "\ufffd" } }), 0);
+    });
+
+    test("a filter that matches no more than it says may have 256 characters", async () => {
+      const level = `/${"x".repeat(110)}`;
+      assert.deepEqual(await granted(`parlor/v1/me/replies${level.repeat(2)}`, `parlor/v1/me/replies${level.repeat(3)}`), [0, 0x8f]);
+    });
+
+    test("subscriptions one by one, a hundred and more, are slowed down and all carried out", async () => {
+      await using device = await open();
+      for (let i = 0; i < 120; i++)
+        device.send({ cmd: "subscribe", messageId: i + 1, subscriptions: [{ topic: `parlor/v1/me/replies/${i}`, qos: 0 }] });
+      await device.packets.until(({ length }) => length === 121);
+    });
+
     test("100 filters a SUBSCRIBE, 1,000 a session", async () => {
       const filters = (count: number, from = 0) =>
         Array.from({ length: count }, (_, i) => ({ topic: `parlor/v1/me/replies/${from + i}`, qos: 0 as const }));

@@ -186,6 +186,18 @@ onEveryEngine("MQTT sessions", (engine) => {
     assert.deepEqual(second.inbox.items, []);
   });
 
+  test("a person has 100 sessions at most; those that are there go on", async () => {
+    const carol = new ParlorClient({ url: server.url });
+    await carol.signUp({ username: "carol", password });
+    const as = { username: "carol" };
+    for (let i = 0; i < 100; i++) await (await connect(`thing ${i}`, as, carol)).client.endAsync(true);
+    for (let i = 0; i < 3; i++) await assert.rejects(connect(`one more ${i}`, as, carol), { code: 0x97 });
+    const last = await connect("thing 99", as, carol);
+    assert.equal(last.connack.sessionPresent, true);
+    await last.client.endAsync(true, { properties: { sessionExpiryInterval: 0 } });
+    carol.close();
+  });
+
   test("a PUBLISH that is sent again is stored once, and the same text again is another message", async () => {
     await fresh();
     const publish = async (device: Device, dup: boolean): Promise<void> => {

@@ -81,7 +81,7 @@ function pubackOf(messageId: number, outcome: Outcome): Packet {
 function tell({ topic, responseTopic, correlationData }: Publication, outcome: Outcome, audience: Audience): Buffer[] {
   const error = "error" in outcome ? encodeJson(ErrorSchema, outcome.error.toWire()) : undefined;
   const to = responseTopic ?? (error === undefined ? undefined : topics.errors);
-  const isWanted = to !== undefined && audience.subscriptions.ofTopic(to) !== undefined;
+  const isWanted = to !== undefined && audience.subscriptions.ofAnswer(to) !== undefined;
   if (!isWanted) return [];
   const payload =
     error === undefined ? (outcome as { readonly answer: string }).answer : `{"topic":${JSON.stringify(topic)},"error":${error}}`;

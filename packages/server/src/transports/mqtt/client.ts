@@ -33,6 +33,8 @@ export interface Client {
   /** The `seq` of a room after which its next event comes; undefined for a room that is not the person's. */
   position(roomId: string): number | undefined;
   rooms(): Iterable<string>;
+  /** Waits until the Store may be asked for something for which no service is asked, with its rates; false when it is over. */
+  mayAsk(): Promise<boolean>;
   /** More may be sent than before. */
   windowMoved(): void;
 }

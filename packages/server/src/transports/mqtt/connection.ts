@@ -1,9 +1,11 @@
 import type { Duplex } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
 import { create, type DescMethod, type Message, type MessageInitShape } from "@bufbuild/protobuf";
 import { ClientFrameSchema, type Goodbye, Goodbye_Reason, type ParlorError, Reason, type ServerFrame } from "@parlor/contract";
 import type { IDisconnectPacket, Packet } from "mqtt-packet";
 import type { Caller } from "../../domain/call.ts";
 import { newId } from "../../domain/ids.ts";
+import { type Allowance, RateLimiter } from "../../domain/rate-limits.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Connection, Origin, Realtime } from "../../realtime/connection.ts";
 import type { DurableSessions, SessionCursor, SessionHold, SessionOwner } from "../../realtime/durable-session.ts";
@@ -23,7 +25,7 @@ import { PacketCutter } from "./packet-cutter.ts";
 import { decodeConnect, decodePacket, type Version, versionOf } from "./packets.ts";
 import { PublicationKeys } from "./publication-keys.ts";
 import { handlePublish } from "./publish.ts";
-import { ReasonCode } from "./reason-codes.ts";
+import { connackCodeOf, pubackCodeOf, ReasonCode } from "./reason-codes.ts";
 import type { SharedGroups } from "./shared-groups.ts";
 import { MqttSink } from "./sink.ts";
 import { handleSubscribe, handleUnsubscribe } from "./subscribe.ts";
@@ -46,6 +48,10 @@ export interface ConnectionContext {
 const connectBytes = 16 * 1024;
 /** Publications under way before the next packet is read. */
 const maxUnanswered = 512;
+/** Bytes kept for them, and for answers that wait for earlier ones, before the next packet is read. */
+const maxUnansweredBytes = 512 * 1024;
+/** Subscriptions, and look-ups of what was published before, that a connection may ask of the Store. */
+const storeAllowance: Allowance = { perSecond: 50, burst: 100 };
 /** Bytes waiting for the client before its next packet is read. */
 const maxQueuedBytes = 64 * 1024;
 /** How long a client has to take the last bytes and close (milliseconds). */
@@ -80,6 +86,7 @@ export class MqttConnection implements Client, SessionOwner {
   #reasonCode: number | undefined;
   #reading = false;
   #expirySeconds = 0;
+  readonly #asks = new RateLimiter({ now: () => performance.now() }, 1);
 
   constructor(stream: Duplex, origin: Origin, context: ConnectionContext) {
     this.#stream = stream;
@@ -136,6 +143,11 @@ export class MqttConnection implements Client, SessionOwner {
 
   windowMoved(): void {
     this.sink.windowMoved();
+  }
+
+  async mayAsk(): Promise<boolean> {
+    for (let ms = this.#asks.take("", storeAllowance); ms > 0 && !this.#isOver(); ms = this.#asks.take("", storeAllowance)) await delay(ms);
+    return !this.#isOver();
   }
 
   // What the hub does, by way of the sink.
@@ -204,7 +216,11 @@ export class MqttConnection implements Client, SessionOwner {
   }
 
   #mayRead(): boolean {
-    return (this.#state === "new" || this.#state === "open") && this.unanswered.size < maxUnanswered;
+    return (this.#state === "new" || this.#state === "open") && !this.#isFull();
+  }
+
+  #isFull(): boolean {
+    return this.unanswered.size >= maxUnanswered || this.unanswered.bytes >= maxUnansweredBytes;
   }
 
   /** @throws Breach */
@@ -265,7 +281,8 @@ export class MqttConnection implements Client, SessionOwner {
     // Nobody can come back with a client id that was made here.
     const mayReturn = !request.assigned || request.expirySeconds > 0;
     if (mayReturn) this.session = await this.#context.sessions.claim({ userId: caller.userId, connectionId: this.id, ...request }, this);
-    if (this.#isOver()) return void this.session?.leave(request.expirySeconds);
+    this.#expirySeconds = this.session?.expirySeconds ?? 0;
+    if (this.#isOver()) return void this.session?.leave(this.#expirySeconds);
     this.#begin(request, caller);
     const resume = [...this.inFlight.cursors()].map(([roomId, { acked }]) => ({ roomId, seq: acked }));
     this.#hub.receive(create(ClientFrameSchema, { kind: { case: "hello", value: { token: request.token, resume } } }));
@@ -273,7 +290,6 @@ export class MqttConnection implements Client, SessionOwner {
 
   #begin(request: ConnectRequest, { userId }: Caller): void {
     this.#request = request;
-    this.#expirySeconds = this.session?.expirySeconds ?? 0;
     this.#cutter.maxBytes = this.#context.maxBytes;
     this.keys = new PublicationKeys(this.#context.sessions, { userId, clientId: request.clientId }, this.session?.stored?.heardAt);
     this.inFlight = resumedFlight(request, this.session);
@@ -291,7 +307,7 @@ export class MqttConnection implements Client, SessionOwner {
   }
 
   #settled(id: number, outcome: Outcome): Buffer {
-    const wasFull = this.unanswered.size >= maxUnanswered;
+    const wasFull = this.#isFull();
     const packets: Buffer[] = [];
     for (const [publication, one] of this.unanswered.settle(id, outcome)) {
       const answers = answersTo(publication, one, this.#audience());
@@ -306,8 +322,9 @@ export class MqttConnection implements Client, SessionOwner {
 
   #fail(thrown: unknown): void {
     if (this.#state === "ended") return;
-    if (thrown instanceof Breach) this.#reasonCode = thrown.reasonCode;
     const error = thrown instanceof Breach ? thrown.error : refusalOf(thrown, this.#origin.requestId, this.#context.log);
+    if (thrown instanceof Breach) this.#reasonCode = thrown.reasonCode;
+    else this.#reasonCode = this.#state === "opening" ? connackCodeOf(error) : pubackCodeOf(error);
     this.#hub.reject(error.reason === Reason.TOO_LARGE ? Goodbye_Reason.FRAME_TOO_LARGE : Goodbye_Reason.BAD_FRAME, error);
   }
 

@@ -1,23 +1,18 @@
-import type { ParlorError } from "@parlor/contract";
 import type { Caller } from "../../domain/call.ts";
 import type { Origin } from "../../realtime/connection.ts";
 import type { SessionHold } from "../../realtime/durable-session.ts";
 import type { Api } from "../../services/api.ts";
-import { Breach } from "./breach.ts";
 import type { Client } from "./client.ts";
 import { type ConnectRequest, refusedSignIn } from "./connect.ts";
 import { InFlight } from "./in-flight.ts";
-import { ReasonCode } from "./reason-codes.ts";
 import { interestOf } from "./topics.ts";
 
 /** Most events in flight to one client, whatever it would take: what is lost with a connection is sent again. */
 const maxInFlight = 512;
 
-/** Whose token the password is. @throws Breach */
+/** Whose token the password is. @throws Breach, ParlorError */
 export async function callerOf(api: Api, { token, username }: ConnectRequest, origin: Origin): Promise<Caller> {
-  const caller = await api.authenticate(token, origin).catch((error: ParlorError) => {
-    throw new Breach(ReasonCode.BAD_USER_NAME_OR_PASSWORD, error);
-  });
+  const caller = await api.authenticate(token, origin);
   if (!caller) throw refusedSignIn("Give an access token or API token as the password.");
   // The name is there for the client's own order: who somebody is comes from the token alone.
   if (username !== undefined && username !== "" && username.toLowerCase() !== caller.username)

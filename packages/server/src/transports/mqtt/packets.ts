@@ -80,7 +80,7 @@ const withPacketId: ReadonlySet<string> = new Set(["subscribe", "unsubscribe", "
 
 /** What the parser lets through, and the standard does not. */
 function wellFormed(packet: Packet, bytes: Buffer): Packet {
-  requireText(packet, bytes);
+  requireText(packet, new Replacements(bytes));
   const needsId = withPacketId.has(packet.cmd) || (packet.cmd === "publish" && packet.qos > 0);
   // Section 2.2.1: a packet identifier is never 0. The parser says -1 for one that is not there.
   if (needsId && !((packet.messageId ?? 0) > 0)) throw protocolError("The packet identifier must not be 0.");
@@ -93,32 +93,48 @@ function wellFormed(packet: Packet, bytes: Buffer): Packet {
   return packet;
 }
 
-/**
- * Section 1.5.4: strings are UTF-8 without NUL. The parser has put U+FFFD for what is not UTF-8; then the string's own bytes are
- * not in the packet.
- */
-function requireText(value: unknown, bytes: Buffer, depth = 0): void {
+/** Strings of a packet that may hold U+FFFD: each of them has to be looked for in all of it. */
+const maxReplaced = 64;
+
+/** Tells strings that hold U+FFFD from those for which the parser has put it: then the string's own bytes are not in the packet. */
+class Replacements {
+  readonly #bytes: Buffer;
+  #seen = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  /** @throws Breach when there are too many of them */
+  isGenuine(text: string): boolean {
+    if (++this.#seen > maxReplaced) throw malformedPacket("Too many strings hold U+FFFD.");
+    return this.#bytes.includes(prefixed(text));
+  }
+}
+
+/** Section 1.5.4: strings are UTF-8 without NUL. The parser has put U+FFFD for what is not UTF-8. */
+function requireText(value: unknown, replacements: Replacements, depth = 0): void {
   if (typeof value === "string") {
     if (value.includes("\0")) throw malformedPacket("A string holds NUL.");
-    if (value.includes("\ufffd") && !bytes.includes(prefixed(value))) throw malformedPacket("A string is not valid UTF-8.");
+    if (value.includes("\ufffd") && !replacements.isGenuine(value)) throw malformedPacket("A string is not valid UTF-8.");
   } else if (Array.isArray(value)) {
-    for (const one of value) requireText(one, bytes, depth + 1);
+    for (const one of value) requireText(one, replacements, depth + 1);
   } else if (typeof value === "object" && value !== null && !Buffer.isBuffer(value)) {
     for (const [name, one] of Object.entries(value)) {
-      if (name === "properties" && depth <= 1) requireProperties(one as object, bytes);
-      requireText(name, bytes, depth + 1);
-      requireText(one, bytes, depth + 1);
+      if (name === "properties" && depth <= 1) requireProperties(one as object, replacements);
+      requireText(name, replacements, depth + 1);
+      requireText(one, replacements, depth + 1);
     }
   }
 }
 
 /** Section 2.2.2.2: properties are whole, and but for user properties there is one of each. The parser says null, -1 or makes a list. */
-function requireProperties(properties: object, bytes: Buffer): void {
+function requireProperties(properties: object, replacements: Replacements): void {
   for (const [name, value] of Object.entries(properties)) {
     if (value === null || value === undefined || value === -1) throw malformedPacket(`The property ${name} is cut off.`);
     if (Array.isArray(value)) throw protocolError(`The property ${name} may be given only once.`);
     if (name !== "userProperties") continue;
-    if (Object.values(value as object).includes(null) || ("null" in value && !bytes.includes(prefixed("null"))))
+    if (Object.values(value as object).includes(null) || ("null" in value && !replacements.isGenuine("null")))
       throw malformedPacket("A user property is cut off.");
   }
 }

@@ -13,6 +13,7 @@ export const ReasonCode = {
   CLIENT_ID_NOT_VALID: 0x85,
   BAD_USER_NAME_OR_PASSWORD: 0x86,
   NOT_AUTHORIZED: 0x87,
+  SERVER_UNAVAILABLE: 0x88,
   BAD_AUTHENTICATION_METHOD: 0x8c,
   SESSION_TAKEN_OVER: 0x8e,
   TOPIC_FILTER_INVALID: 0x8f,
@@ -47,12 +48,18 @@ export function returnCodeOf(reason: number): number | undefined {
       return 5;
     case ReasonCode.IMPLEMENTATION_SPECIFIC:
     case ReasonCode.QUOTA_EXCEEDED:
-    case 0x88:
+    case ReasonCode.SERVER_UNAVAILABLE:
     case 0x9f:
       return 3;
     default:
       return undefined;
   }
+}
+
+/** The code of a CONNACK (MQTT 5, section 3.2.2.2) for what a service refused: it is not the client's packet that is wrong. */
+export function connackCodeOf(error: ParlorError): ReasonCode {
+  if (error.code === Code.UNAVAILABLE || error.code === Code.DEADLINE_EXCEEDED) return ReasonCode.SERVER_UNAVAILABLE;
+  return error.code === Code.UNAUTHENTICATED ? ReasonCode.BAD_USER_NAME_OR_PASSWORD : pubackCodeOf(error);
 }
 
 /** The code of a PUBACK (MQTT 5, section 3.4.2.1) for what a service refused. */

@@ -21,6 +21,7 @@ export async function handleSubscribe(client: Client, packet: ISubscribePacket):
   if (packet.properties?.subscriptionIdentifier !== undefined)
     throw protocolError("Subscription identifiers are not supported.", ReasonCode.SUBSCRIPTION_IDS_NOT_SUPPORTED);
   requireFew(packet.subscriptions.length);
+  if (!(await client.mayAsk())) return;
   const encoding = client.version === 5 && userProperty(packet, "format") === "protobuf" ? "protobuf" : client.encoding;
   const results = packet.subscriptions.map((wanted) => grant(client, wanted, encoding));
   begin(
@@ -76,6 +77,7 @@ function stored({ subscriptions }: Client): StoredSubscription[] {
 /** Carries out an UNSUBSCRIBE (MQTT 5, section 3.10). @throws Breach */
 export async function handleUnsubscribe(client: Client, packet: IUnsubscribePacket): Promise<void> {
   requireFew(packet.unsubscriptions.length);
+  if (!(await client.mayAsk())) return;
   const codes = packet.unsubscriptions.map((filter) =>
     client.subscriptions.remove(filter) ? ReasonCode.SUCCESS : ReasonCode.NO_SUBSCRIPTION_EXISTED,
   );

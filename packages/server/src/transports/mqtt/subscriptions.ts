@@ -1,6 +1,6 @@
 import type { FrameFormat } from "../../realtime/sink.ts";
 import type { Share } from "./shared-groups.ts";
-import { type Interest, interestOf, matches } from "./topics.ts";
+import { everyTyping, type Interest, interestOf, isTypingTopic, matches } from "./topics.ts";
 
 /** How events are written in a PUBLISH. */
 export type Encoding = "json" | "protobuf";
@@ -65,8 +65,13 @@ export class Subscriptions {
     return one && every ? (bestFirst(one, every) <= 0 ? one : every) : (one ?? every);
   }
 
-  /** The subscription by which anything else with this topic comes. */
+  /** The subscription by which an ephemeral event with this topic comes. No search: each such event asks each of its readers. */
   ofTopic(topic: string): Subscription | undefined {
+    return this.#byFilter.get(topic) ?? (isTypingTopic(topic) ? this.#byFilter.get(everyTyping) : undefined);
+  }
+
+  /** The subscription by which an answer or an error with this topic comes. */
+  ofAnswer(topic: string): Subscription | undefined {
     for (const subscription of this.#byFilter.values()) if (!subscription.share && matches(subscription.filter, topic)) return subscription;
     return undefined;
   }

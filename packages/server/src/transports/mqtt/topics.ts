@@ -42,8 +42,19 @@ export function isShared(filter: string): boolean {
   return filter.startsWith("$share/");
 }
 
+/** Longest topic filter, in UTF-16 code units: they are kept with the session. */
+const maxFilter = 256;
+
+/** The typing in every room of the person. */
+export const everyTyping = topics.typing("+");
+
+export function isTypingTopic(topic: string): boolean {
+  return topic.endsWith("/typing");
+}
+
 /** What a topic filter asks for; undefined for one that is not served. Of shared ones there are those to events alone. */
 export function interestOf(filter: string): Interest | undefined {
+  if (filter.length > maxFilter) return undefined;
   if (!isShared(filter)) return ownInterestOf(filter);
   const interest = ownInterestOf(sharedFilter.exec(filter)?.[1] ?? "");
   return interest?.kind === "events" ? interest : undefined;

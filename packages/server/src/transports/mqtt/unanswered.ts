@@ -22,9 +22,15 @@ export class Unanswered {
   readonly #waiting = new Map<number, Waiting>();
   readonly #packetIds = new Set<number>();
   #lastId = 0;
+  #bytes = 0;
 
   get size(): number {
     return this.#waiting.size;
+  }
+
+  /** What is kept for them, about. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** How many of them wait for a PUBACK. */
@@ -40,6 +46,7 @@ export class Unanswered {
   add(publication: Publication): number {
     this.#lastId = (this.#lastId % 0xffff_ffff) + 1;
     this.#waiting.set(this.#lastId, { publication, outcome: undefined });
+    this.#bytes += publicationBytes(publication);
     if (publication.packetId > 0) this.#packetIds.add(publication.packetId);
     return this.#lastId;
   }
@@ -47,14 +54,26 @@ export class Unanswered {
   /** Takes an outcome; the publications that can be answered now, in order. */
   settle(id: number, outcome: Outcome): (readonly [Publication, Outcome])[] {
     const settled = this.#waiting.get(id);
-    if (settled) settled.outcome = outcome;
+    if (settled && !settled.outcome) {
+      settled.outcome = outcome;
+      this.#bytes += answerBytes(outcome);
+    }
     const ready: (readonly [Publication, Outcome])[] = [];
     for (const [first, one] of this.#waiting) {
       if (!one.outcome) break;
       this.#waiting.delete(first);
+      this.#bytes -= publicationBytes(one.publication) + answerBytes(one.outcome);
       this.#packetIds.delete(one.publication.packetId);
       ready.push([one.publication, one.outcome]);
     }
     return ready;
   }
+}
+
+function publicationBytes({ topic, responseTopic, correlationData }: Publication): number {
+  return topic.length + (responseTopic?.length ?? 0) + (correlationData?.length ?? 0);
+}
+
+function answerBytes(outcome: Outcome): number {
+  return "answer" in outcome ? outcome.answer.length : 0;
 }
