@@ -71,7 +71,7 @@ describe("A bridge to Mosquitto", { skip: whyNoMosquitto() ?? false, timeout: 90
     roomId = room?.id ?? "";
     const scopes = [ApiToken_Scope.READ, ApiToken_Scope.WRITE];
     token = (await account.call(AuthService.method.createApiToken, { name: "bridge", scopes })).token;
-    for (const who of ["alice", "watcher", "stranger"]) broker.addUser(name(who));
+    for (const who of ["alice", "Alice", "watcher", "stranger"]) broker.addUser(name(who));
     broker.grant(name("watcher"), roomId);
     await broker.restart();
     await node.close();
@@ -154,6 +154,25 @@ describe("A bridge to Mosquitto", { skip: whyNoMosquitto() ?? false, timeout: 90
     const { json } = await stranger.heard.find(() => true);
     assert.equal(json["error"]?.["reason"], "NOT_EXISTING");
     await stranger.client.endAsync();
+  });
+
+  it("sends nothing in anybody's name because somebody asks for an answer there", async () => {
+    const own = `parlor/v1/u/${name("alice")}/rooms/${roomId}/send`;
+    await alice.subscribe(own);
+    await alice.send(roomId, JSON.stringify({ text: "answer me as a send" }), { responseTopic: own });
+    const correlationData = Buffer.from("round");
+    await alice.send(roomId, JSON.stringify({ text: "later" }), { responseTopic: `parlor/v1/u/${name("alice")}/answers`, correlationData });
+    await alice.heard.find(({ packet }) => packet.properties?.correlationData?.toString() === "round");
+    assert.equal(alice.heard.items.filter(({ topic }) => topic === own).length, 2);
+    await alice.client.unsubscribeAsync(own);
+  });
+
+  it("takes a name as it is written: to a broker, capitals are another user", async () => {
+    const other = await new Device(broker, name("Alice")).subscribe(`parlor/v1/u/${name("Alice")}/results`);
+    await other.send(roomId, "as alice");
+    const { json } = await other.heard.find(() => true);
+    assert.equal(json["error"]?.["reason"], "NOT_EXISTING");
+    await other.client.endAsync();
   });
 
   it("lets nobody write in another's name: the ACL that comes with it", async () => {

@@ -105,6 +105,16 @@ describe("Forged identities", { skip: whyNotApart ?? false }, () => {
     assert.equal(status.code, grpc.status.UNAUTHENTICATED);
   });
 
+  test("a client that says more than the realtime service takes is let go, however small its frames are", async () => {
+    await using other = await servicesApart();
+    await other.stop("realtime");
+    const socket = new WebSocket(`${other.url.replace("http", "ws")}/api/v1/realtime`, ["parlor.v1.json"]);
+    await new Promise((resolve) => socket.addEventListener("open", resolve, { once: true }));
+    const closed = new Promise<CloseEvent>((resolve) => socket.addEventListener("close", resolve, { once: true }));
+    for (let n = 0; n < 10_000; n++) socket.send(`{"ping":{}}`);
+    assert.equal((await closed).code, 4012);
+  });
+
   test("a process with another token is no service, and its clients are not told that their own token is bad", async () => {
     await using other = await servicesApart({ only: { gateway: { PARLOR_SERVICE_TOKEN: "x".repeat(32) } } });
     const { code } = await refused(grpcDriver(other.port).signUp(newName()), Reason.FAULT);

@@ -22,6 +22,8 @@ export type RelayStream = ClientDuplexStream<Buffer, Buffer>;
 const mostQueued = 256 * 1024;
 /** What a client may have said that the realtime service has not taken yet. */
 const inboundBytes = 1024 * 1024;
+/** What a message costs in memory beside its bytes, about: many small ones are much. */
+const messageOverhead = 256;
 const SIGN_OF_LIFE = Buffer.alloc(0);
 
 export interface RemoteConnectionOptions {
@@ -43,12 +45,17 @@ export class RemoteConnection implements Connection {
   /** What the reader has to take before the next frame is read. */
   #waiting = false;
   #inbound = 0;
+  /** What grpc-js keeps for itself until the realtime service has answered; undefined once it has. */
+  #kept: number | undefined = 0;
+  /** Whether a sign of life has not left yet: another one would say nothing more. */
+  #signing = false;
 
   constructor(sink: Sink, stream: RelayStream, options: RemoteConnectionOptions) {
     this.#sink = sink;
     this.#stream = stream;
     this.#options = options;
     stream.on("data", (message: Buffer) => this.#take(message));
+    stream.once("metadata", () => this.#answered());
     stream.on("error", () => undefined);
     stream.on("status", () => this.#lost());
   }
@@ -73,7 +80,11 @@ export class RemoteConnection implements Connection {
   }
 
   alive(): void {
-    this.#send(SIGN_OF_LIFE);
+    if (this.#signing) return;
+    this.#signing = true;
+    this.#send(SIGN_OF_LIFE, () => {
+      this.#signing = false;
+    });
   }
 
   closed(): void {
@@ -100,14 +111,21 @@ export class RemoteConnection implements Connection {
     this.#stream.cancel();
   }
 
-  #send(bytes: Buffer): void {
+  #send(bytes: Buffer, sent: () => void = () => undefined): void {
     if (this.#ended) return;
-    this.#inbound += bytes.length;
+    this.#inbound += bytes.length + messageOverhead;
     const written = (): void => {
-      this.#inbound -= bytes.length;
+      if (this.#kept === undefined) this.#inbound -= bytes.length + messageOverhead;
+      else this.#kept += bytes.length + messageOverhead;
+      sent();
     };
     if (this.#inbound > inboundBytes) this.end(goodbye(Goodbye_Reason.RATE_LIMITED));
     else this.#stream.write(bytes, written);
+  }
+
+  #answered(): void {
+    this.#inbound -= this.#kept ?? 0;
+    this.#kept = undefined;
   }
 
   #take(message: Buffer): void {

@@ -116,10 +116,10 @@ function refuse(client: MqttClient, place: SendTopic, packet: IPublishPacket, er
   publish(client, answerTopic(place, packet) ?? resultsTopic(place.username), packet, text);
 }
 
-/** The topic that was asked for, if it is one of the sender's own: nobody makes the bridge write to others. */
+/** The topic that was asked for, if it is one of the sender's own: nobody makes the bridge write to others, or send in their name. */
 function answerTopic({ username }: SendTopic, { properties }: IPublishPacket): string | undefined {
   const topic = properties?.responseTopic;
-  return topic?.startsWith(`parlor/v1/u/${username}/`) && !/[+#\0]/.test(topic) ? topic : undefined;
+  return topic?.startsWith(`parlor/v1/u/${username}/`) && !/[+#\0]/.test(topic) && !sendTopic(topic) ? topic : undefined;
 }
 
 function publish(client: MqttClient, topic: string, { properties }: IPublishPacket, payload: string): void {
