@@ -102,7 +102,7 @@ export class StoredSessions implements DurableSessions {
   readonly #owners: SessionOwners;
   readonly #holds = new Map<SessionOwner, Hold>();
   #moved = new Set<Hold>();
-  readonly #leaving = new Set<Promise<void>>();
+  readonly #leaving = new Map<Promise<void>, HeldSession>();
   #saving: NodeJS.Timeout | undefined;
   readonly #heartbeat: NodeJS.Timeout;
 
@@ -120,6 +120,7 @@ export class StoredSessions implements DurableSessions {
     this.#owners.take(claim, owner);
     try {
       if (hold) await this.#save([hold]);
+      await this.#left(claim);
       return await this.#take(claim, owner);
     } catch (error) {
       this.#owners.release(claim, owner);
@@ -135,7 +136,7 @@ export class StoredSessions implements DurableSessions {
     clearInterval(this.#heartbeat);
     clearTimeout(this.#saving);
     this.#owners.close();
-    await Promise.all(this.#leaving);
+    await Promise.all(this.#leaving.keys());
     await this.#save([...this.#moved]);
   }
 
@@ -167,8 +168,14 @@ export class StoredSessions implements DurableSessions {
     const leaving = this.#leave(hold, this.#kept(expirySeconds))
       .catch(this.#options.reportFault)
       .finally(() => this.#leaving.delete(leaving));
-    this.#leaving.add(leaving);
+    this.#leaving.set(leaving, hold.held);
     await leaving;
+  }
+
+  /** What a connection that has just ended was sent must be known to the next one. */
+  async #left({ userId, clientId }: SessionClaim): Promise<void> {
+    const same = [...this.#leaving].filter(([, held]) => held.userId === userId && held.clientId === clientId);
+    await Promise.all(same.map(([leaving]) => leaving));
   }
 
   async #leave(hold: Hold, keptSeconds: number): Promise<void> {
