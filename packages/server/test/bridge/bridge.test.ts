@@ -147,7 +147,7 @@ describe("A bridge to Mosquitto", { skip: whyNoMosquitto() ?? false, timeout: 90
       return (alice.heard.items.at(-1) as Heard).json["error"]?.["reason"];
     };
     assert.equal(await reasonOf(() => alice.send(foreign.room?.id ?? "", "hello")), "NOT_EXISTING");
-    assert.equal(await reasonOf(() => alice.send(roomId, JSON.stringify({ roomId: foreign.room?.id, text: "hello" }))), "MALFORMED");
+    assert.equal(await reasonOf(() => alice.send(roomId, JSON.stringify({ roomId: foreign.room?.id, text: "hello" }))), "INVALID_FIELDS");
     assert.equal(await reasonOf(() => alice.send(roomId, JSON.stringify({ text: "hello", authorId: owner.user.id }))), "INVALID_FIELDS");
     const stranger = await new Device(broker, name("stranger")).subscribe(`parlor/v1/u/${name("stranger")}/results`);
     await stranger.send(roomId, "hello");

@@ -8,7 +8,7 @@ import { notExisting } from "../../domain/refusals.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Api } from "../../services/api.ts";
 import { refusalOf } from "../errors.ts";
-import { sendRequest } from "./send-request.ts";
+import { bytesOf, requireRoom, sendRequestOf } from "../mqtt-payloads.ts";
 import { resultsTopic, type SendTopic, sendTopic } from "./topics.ts";
 
 export interface IncomingOptions {
@@ -68,11 +68,12 @@ export class Incoming {
     // Whoever the broker knows and the server does not may learn nothing of rooms.
     if (!caller) throw notExisting();
     const call: Call = { requestId, protocol: "mqtt", address: `bridge ${clientId}`, caller };
-    const request = sendRequest(roomId, bytesOf(packet), packet.properties?.contentType);
+    const request = sendRequestOf(packet);
+    requireRoom(request.roomId, roomId);
     const given = request.clientMessageId !== "" ? request.clientMessageId : propertyOf(packet, "client_message_id");
     const key = given ?? derivedKey(clientId, packet);
     const send = (clientMessageId: string): Promise<Message> =>
-      api.call(MessagesService.method.sendMessage, { ...request, clientMessageId } as Message, call);
+      api.call(MessagesService.method.sendMessage, { ...request, roomId, clientMessageId } as Message, call);
     const response = (await send(key)) as SendMessageResponse;
     // A packet that was never sent before is no repeat: its id was in use before, for a message of the same words.
     return given === undefined && response.duplicate && !packet.dup ? ((await send(randomUUID())) as SendMessageResponse) : response;
@@ -86,10 +87,6 @@ export class Incoming {
 function derivedKey(clientId: string, packet: IPublishPacket): string {
   const parts = [clientId, String(packet.messageId), packet.topic, hash("sha256", bytesOf(packet), "hex")];
   return `mqtt-${hash("sha256", parts.join("\n"), "hex").slice(0, 40)}`;
-}
-
-function bytesOf({ payload }: IPublishPacket): Buffer {
-  return typeof payload === "string" ? Buffer.from(payload) : payload;
 }
 
 function propertyOf(packet: IPublishPacket, name: string): string | undefined {

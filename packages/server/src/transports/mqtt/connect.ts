@@ -1,10 +1,10 @@
 import { Code, ParlorError, Reason } from "@parlor/contract";
 import type { IConnectPacket } from "mqtt-packet";
 import { newId } from "../../domain/ids.ts";
+import { presenceOf } from "../mqtt-payloads.ts";
 import { Breach, malformedPacket, protocolError } from "./breach.ts";
 import { packetIds } from "./packet-ids.ts";
 import { userProperty, type Version } from "./packets.ts";
-import { presenceOf } from "./payloads.ts";
 import { ReasonCode } from "./reason-codes.ts";
 import type { Encoding } from "./subscriptions.ts";
 import { topics } from "./topics.ts";

@@ -13,10 +13,10 @@ import {
   SetPresenceRequestSchema,
 } from "@parlor/contract";
 import type { IPublishPacket } from "mqtt-packet";
+import { presenceOf, requestOf, requireRoom, sendRequestOf } from "../mqtt-payloads.ts";
 import { protocolError } from "./breach.ts";
 import type { Client } from "./client.ts";
 import { userProperty } from "./packets.ts";
-import { presenceOf, requestOf, requireRoom, sendRequestOf } from "./payloads.ts";
 import { ReasonCode } from "./reason-codes.ts";
 import { isReplyTopic, type Target, targetOf } from "./topics.ts";
 

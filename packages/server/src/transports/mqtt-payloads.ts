@@ -1,8 +1,9 @@
+// What the payloads of MQTT hold, for the listener and for the bridge.
 import { create, type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
 import { Code, decodeJson, invalidFields, ParlorError, Reason, type SendMessageRequest, SendMessageRequestSchema } from "@parlor/contract";
 import type { IPublishPacket } from "mqtt-packet";
-import { malformed } from "../errors.ts";
-import { textOf } from "../utf8.ts";
+import { malformed } from "./errors.ts";
+import { textOf } from "./utf8.ts";
 
 type Kind = "json" | "text" | "protobuf" | "any";
 
@@ -26,16 +27,20 @@ function kindOf({ properties }: IPublishPacket): Kind {
   );
 }
 
+export function bytesOf({ payload }: IPublishPacket): Buffer {
+  return typeof payload === "string" ? Buffer.from(payload) : payload;
+}
+
 /** The request that a payload holds; nothing stands for an empty one. @throws ParlorError INVALID_ARGUMENT */
 export function requestOf<S extends DescMessage>(schema: S, packet: IPublishPacket): MessageShape<S> {
-  const payload = packet.payload as Buffer;
+  const payload = bytesOf(packet);
   if (kindOf(packet) === "protobuf") return fromProtobuf(schema, payload);
   return payload.length === 0 ? create(schema) : decodeJson(schema, textOf(payload));
 }
 
 /** A message to send: a SendMessageRequest, or its text. @throws ParlorError INVALID_ARGUMENT */
 export function sendRequestOf(packet: IPublishPacket): SendMessageRequest {
-  const payload = packet.payload as Buffer;
+  const payload = bytesOf(packet);
   const kind = kindOf(packet);
   if (kind === "protobuf") return fromProtobuf(SendMessageRequestSchema, payload);
   const text = textOf(payload);
