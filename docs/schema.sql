@@ -41,7 +41,8 @@ create table mqtt_sessions (
   epoch bigint not null,
   subscriptions jsonb not null,
   expiry_seconds bigint not null,
-  heard_at timestamp with time zone not null,
+  settled_at timestamp with time zone not null,
+  seen_at timestamp with time zone not null,
   left_at timestamp with time zone,
   constraint mqtt_sessions_pkey PRIMARY KEY (user_id, client_id),
   constraint mqtt_sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE

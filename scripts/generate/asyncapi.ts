@@ -1,4 +1,5 @@
 import type { DescMessage, DescMethod } from "@bufbuild/protobuf";
+import { mqttChannels, mqttMessages, mqttOperations, mqttRoots } from "./asyncapi-mqtt.ts";
 import { type Contract, commentOf, shortName } from "./contract.ts";
 import { describeMessage, title } from "./describe.ts";
 import { exampleOf } from "./examples.ts";
@@ -8,7 +9,8 @@ import { reachable, type Schema, schemasOf } from "./schemas.ts";
 export function asyncapi(contract: Contract, version: string): Schema {
   const connect = streamOf(contract);
   const { input, output } = connect;
-  const inputs = new Set([...reachable([input])].filter((desc) => desc.kind === "message"));
+  const mqtt = mqttRoots(contract);
+  const inputs = new Set([...reachable([input, ...mqtt.requests])].filter((desc) => desc.kind === "message"));
   return {
     asyncapi: "3.1.0",
     info: {
@@ -26,9 +28,16 @@ export function asyncapi(contract: Contract, version: string): Schema {
         description: "A server started with its defaults.",
         security: [{ $ref: "#/components/securitySchemes/bearerAuth" }],
       },
+      devices: {
+        host: "localhost:8080",
+        protocol: "mqtt",
+        protocolVersion: "5.0",
+        description: "The same server for MQTT 5 and 3.1.1. docs/mqtt.md says more.",
+        security: [{ $ref: "#/components/securitySchemes/tokenAsPassword" }],
+      },
     },
-    channels: { realtime: channel(connect) },
-    operations: { receiveClientFrame: operation(input, "receive"), sendServerFrame: operation(output, "send") },
+    channels: { realtime: channel(connect), ...mqttChannels() },
+    operations: { receiveClientFrame: operation(input, "receive"), sendServerFrame: operation(output, "send"), ...mqttOperations() },
     components: {
       securitySchemes: {
         bearerAuth: {
@@ -36,9 +45,10 @@ export function asyncapi(contract: Contract, version: string): Schema {
           scheme: "bearer",
           description: "An access token or API token; or leave it out, and give it in the hello.",
         },
+        tokenAsPassword: { type: "userPassword", description: "The user name, and an access token or API token as the password." },
       },
-      messages: { [input.name]: message(input), [output.name]: message(output) },
-      schemas: schemasOf([input, output], inputs),
+      messages: { [input.name]: message(input), [output.name]: message(output), ...mqttMessages(mqtt) },
+      schemas: schemasOf([input, output, ...mqtt.requests, ...mqtt.answers], inputs),
     },
   };
 }
@@ -53,6 +63,7 @@ function streamOf({ services }: Contract): DescMethod {
 function channel({ input, output, parent, name }: DescMethod): Schema {
   return {
     address: "/realtime",
+    servers: [{ $ref: "#/servers/local" }],
     title: "The stream",
     description: `One WebSocket with the subprotocol \`parlor.v1.json\`, one frame a text message; the same frames are on gRPC as \`${parent.typeName}/${name}\`.`,
     messages: Object.fromEntries([input, output].map((frame) => [frame.name, { $ref: `#/components/messages/${frame.name}` }])),
@@ -69,7 +80,7 @@ function operation(frame: DescMessage, action: "receive" | "send"): Schema {
   };
 }
 
-function message(frame: DescMessage): Schema {
+export function message(frame: DescMessage): Schema {
   return {
     name: frame.name,
     title: title(frame),

@@ -21,8 +21,8 @@ export interface StoredSession {
   readonly subscriptions: readonly StoredSubscription[];
   /** By room. */
   readonly cursors: ReadonlyMap<string, SessionCursor>;
-  /** When its client was last heard (milliseconds since 1970). */
-  readonly heardAt: number;
+  /** What its client published and was stored before is known to be acknowledged (milliseconds since 1970). */
+  readonly settledAt: number;
 }
 
 /** Whose session it is to be. */
@@ -38,8 +38,8 @@ export interface SessionClaim extends SessionKey {
 export interface SessionOwner {
   /** Where it is in each room, now. */
   cursors(): Iterable<readonly [string, SessionCursor]>;
-  /** When its client was last heard (milliseconds since 1970). */
-  readonly heardAt: number;
+  /** What was stored before is known to be acknowledged (milliseconds since 1970). */
+  readonly settledAt: number;
   /** Another connection has the session now. */
   takenOver(): void;
 }
@@ -54,8 +54,8 @@ export interface SessionHold {
   subscribed(subscriptions: readonly StoredSubscription[]): Promise<void>;
   /** The same after some were ended, with the rooms whose cursors are not needed any more. */
   unsubscribed(subscriptions: readonly StoredSubscription[], roomIds: readonly string[]): Promise<void>;
-  /** The cursor of a room moved: stored within a second. */
-  moved(roomId: string): void;
+  /** The cursor of a room moved, or `settledAt` when none is named: stored within a second. */
+  moved(roomId?: string): void;
   /** The connection is over, and the session is kept for so long (seconds). */
   leave(expirySeconds: number): Promise<void>;
 }

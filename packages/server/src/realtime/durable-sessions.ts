@@ -8,17 +8,16 @@ import {
   deleteMqttCursors,
   deleteMqttSession,
   greatestKeyBetween,
-  type HeldCursor,
   type HeldSession,
-  heardWithinSeconds,
   leaveMqttSession,
   lockMqttSession,
   type MqttCursorRow,
   type MqttSessionRow,
   mqttCursors,
   putMqttCursors,
-  putMqttHeard,
+  putMqttSeen,
   putMqttSubscriptions,
+  seenWithinSeconds,
   takeMqttSession,
 } from "../store/mqtt-sessions.ts";
 import type { Schema } from "../store/schema.ts";
@@ -27,10 +26,12 @@ import type {
   SessionClaim,
   SessionCursor,
   SessionHold,
+  SessionKey,
   SessionOwner,
   StoredSession,
   StoredSubscription,
 } from "./durable-session.ts";
+import { Hold, movedCursors, type SessionKeeper } from "./session-hold.ts";
 import { SessionOwners } from "./session-owners.ts";
 
 export interface StoredSessionsOptions {
@@ -50,54 +51,8 @@ const cursorsAtOnce = 1000;
 /** Sessions that are over and removed at a time, with their cursors. */
 const expiredAtOnce = 1000;
 
-/** A session that a connection of this node has. */
-class Hold implements SessionHold {
-  readonly held: HeldSession;
-  readonly stored: StoredSession | undefined;
-  readonly expirySeconds: number;
-  readonly owner: SessionOwner;
-  /** Rooms whose cursors moved since they were stored. */
-  moves = new Set<string>();
-  readonly #sessions: StoredSessions;
-  /** Rooms whose cursors are in the Store, or on their way there. */
-  readonly #begun = new Set<string>();
-
-  constructor(sessions: StoredSessions, held: HeldSession, owner: SessionOwner, stored: StoredSession | undefined, expirySeconds: number) {
-    this.#sessions = sessions;
-    this.held = held;
-    this.owner = owner;
-    this.stored = stored;
-    this.expirySeconds = expirySeconds;
-  }
-
-  /** A session that ends with its connection is not in the Store. */
-  get isStored(): boolean {
-    return this.held.epoch > 0;
-  }
-
-  subscribed(subscriptions: readonly StoredSubscription[]): Promise<void> {
-    for (const [roomId] of this.owner.cursors()) if (!this.#begun.has(roomId)) this.moves.add(roomId);
-    for (const roomId of this.moves) this.#begun.add(roomId);
-    return this.#sessions.subscribed(this, subscriptions, []);
-  }
-
-  unsubscribed(subscriptions: readonly StoredSubscription[], roomIds: readonly string[]): Promise<void> {
-    for (const roomId of roomIds) this.#begun.delete(roomId);
-    return this.#sessions.subscribed(this, subscriptions, roomIds);
-  }
-
-  moved(roomId: string): void {
-    this.moves.add(roomId);
-    this.#sessions.moved(this);
-  }
-
-  leave(expirySeconds: number): Promise<void> {
-    return this.#sessions.leave(this, expirySeconds);
-  }
-}
-
 /** Sessions in the Store, so that any node can go on with them. What a client has acknowledged is stored soon, and for many at once. */
-export class StoredSessions implements DurableSessions {
+export class StoredSessions implements DurableSessions, SessionKeeper {
   readonly #options: StoredSessionsOptions;
   readonly #owners: SessionOwners;
   readonly #holds = new Map<SessionOwner, Hold>();
@@ -109,7 +64,7 @@ export class StoredSessions implements DurableSessions {
   constructor(options: StoredSessionsOptions) {
     this.#options = options;
     this.#owners = new SessionOwners(options.bus);
-    this.#heartbeat = setInterval(() => void this.#maintain().catch(options.reportFault), (heardWithinSeconds * 1000) / 3);
+    this.#heartbeat = setInterval(() => void this.#maintain().catch(options.reportFault), (seenWithinSeconds * 1000) / 3);
     this.#heartbeat.unref();
   }
 
@@ -119,7 +74,7 @@ export class StoredSessions implements DurableSessions {
     const hold = before && this.#holds.get(before);
     this.#owners.take(claim, owner);
     try {
-      if (hold) await this.#save([hold]);
+      if (hold) await this.#save([hold.last()]);
       await this.#left(claim);
       return await this.#take(claim, owner);
     } catch (error) {
@@ -179,9 +134,8 @@ export class StoredSessions implements DurableSessions {
   }
 
   async #leave(hold: Hold, keptSeconds: number): Promise<void> {
-    for (const [roomId, { acked, sent }] of hold.owner.cursors()) if (sent > acked) hold.moves.add(roomId);
-    if (keptSeconds > 0) await this.#save([hold]);
-    await leaveMqttSession(this.#options.store, hold.held, keptSeconds, new Date(hold.owner.heardAt));
+    if (keptSeconds > 0) await this.#save([hold.last()]);
+    await leaveMqttSession(this.#options.store, hold.held, keptSeconds, new Date(hold.owner.settledAt));
   }
 
   /** One transaction: of several nodes that take a session, the last has the greatest epoch. */
@@ -199,7 +153,7 @@ export class StoredSessions implements DurableSessions {
       if (!row && (await countMqttSessions(tx, userId)) >= this.#options.sessionsPerUser) throw tooMany(this.#options.sessionsPerUser);
       const cursors = goesOn ? await mqttCursors(tx, userId, clientId) : [];
       const stored = goesOn ? storedSession(row, cursors) : undefined;
-      return { epoch: await takeMqttSession(tx, userId, clientId, kept), stored };
+      return { epoch: await takeMqttSession(tx, userId, clientId, kept, new Date(owner.settledAt)), stored };
     });
     const complete = stored && { ...stored, cursors: await this.#withNewRooms(userId, stored) };
     const hold = new Hold(this, { userId, clientId, epoch }, owner, complete, kept);
@@ -219,38 +173,45 @@ export class StoredSessions implements DurableSessions {
   }
 
   async #save(holds: readonly Hold[]): Promise<void> {
-    const { store } = this.#options;
     const cursors = holds.flatMap((hold) => movedCursors(hold));
-    for (let i = 0; i < cursors.length; i += cursorsAtOnce) await putMqttCursors(store, cursors.slice(i, i + cursorsAtOnce));
-    await putMqttHeard(
-      store,
-      holds.map(({ held, owner }) => ({ ...held, heardAt: new Date(owner.heardAt) })),
-    );
+    try {
+      for (let i = 0; i < cursors.length; i += cursorsAtOnce)
+        await putMqttCursors(this.#options.store, cursors.slice(i, i + cursorsAtOnce));
+      await this.#seen(holds);
+    } catch (error) {
+      // They are stored with the next ones that move.
+      const byKey = new Map(holds.map((hold) => [keyOf(hold.held), hold]));
+      for (const cursor of cursors) byKey.get(keyOf(cursor))?.moves.add(cursor.roomId);
+      throw error;
+    }
   }
 
   async #maintain(): Promise<void> {
-    const { store } = this.#options;
-    await putMqttHeard(
-      store,
-      [...this.#holds.values()].map(({ held, owner }) => ({ ...held, heardAt: new Date(owner.heardAt) })),
-    );
-    await deleteExpiredMqttSessions(store, expiredAtOnce);
+    await this.#seen([...this.#holds.values()]);
+    await deleteExpiredMqttSessions(this.#options.store, expiredAtOnce);
   }
+
+  /** Says that these are connected; whose session is another's now learns of it here, if not by the bus. */
+  async #seen(holds: readonly Hold[]): Promise<void> {
+    const rows = await putMqttSeen(
+      this.#options.store,
+      holds.map(({ held, owner }) => ({ ...held, settledAt: new Date(owner.settledAt) })),
+    );
+    const ours = new Set(rows.map(({ user_id, client_id }) => keyOf({ userId: user_id, clientId: client_id })));
+    for (const { held, owner } of holds) if (!ours.has(keyOf(held)) && this.#holds.has(owner)) owner.takenOver();
+  }
+}
+
+function keyOf({ userId, clientId }: SessionKey): string {
+  return `${userId} ${clientId}`;
 }
 
 function storedSession(row: MqttSessionRow, cursors: readonly MqttCursorRow[]): StoredSession {
   return {
     subscriptions: row.subscriptions as StoredSubscription[],
     cursors: new Map(cursors.map(({ room_id, acked_seq, sent_seq }) => [room_id, { acked: acked_seq, sent: sent_seq }])),
-    heardAt: row.heard_at.getTime(),
+    settledAt: row.settled_at.getTime(),
   };
-}
-
-/** What of a session is to be stored; taken once. */
-function movedCursors(hold: Hold): HeldCursor[] {
-  const { held, owner, moves } = hold;
-  hold.moves = new Set();
-  return [...owner.cursors()].flatMap(([roomId, { acked, sent }]) => (moves.has(roomId) ? [{ ...held, roomId, acked, sent }] : []));
 }
 
 function tooMany(most: number): ParlorError {

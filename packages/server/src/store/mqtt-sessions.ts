@@ -5,10 +5,10 @@ export type MqttSessionRow = Selectable<MqttSessionsTable>;
 export type MqttCursorRow = Selectable<MqttCursorsTable>;
 type Store = Kysely<Schema>;
 
-/** How late `heard_at` of a connected session may be (seconds): a session that nobody ended is kept this much longer. */
-export const heardWithinSeconds = 900;
+/** How late `seen_at` of a connected session may be (seconds): a session that nobody ended is kept this much longer. */
+export const seenWithinSeconds = 900;
 
-const expired = sql<boolean>`coalesce(left_at, heard_at + make_interval(secs => ${sql.lit(heardWithinSeconds)}))
+const expired = sql<boolean>`coalesce(left_at, seen_at + make_interval(secs => ${sql.lit(seenWithinSeconds)}))
   + make_interval(secs => expiry_seconds) < now()`;
 
 /** A session, locked until the transaction ends. */
@@ -47,12 +47,20 @@ export async function deleteExpiredMqttSessions(store: Store, most: number): Pro
   await sql`delete from mqtt_sessions where (user_id, client_id) in (${over})`.execute(store);
 }
 
-/** Makes a session, or takes the one that is there; the new epoch. */
-export async function takeMqttSession(tx: Store, userId: string, clientId: string, expirySeconds: number): Promise<number> {
-  const statement = sql<{ epoch: number }>`insert into mqtt_sessions (user_id, client_id, epoch, subscriptions, expiry_seconds, heard_at)
-    values (${userId}, ${clientId}, 1, '[]', ${expirySeconds}, now())
+/** Makes a session, or takes the one that is there; the new epoch. `settledAt`: of a new one. */
+export async function takeMqttSession(
+  tx: Store,
+  userId: string,
+  clientId: string,
+  expirySeconds: number,
+  settledAt: Date,
+): Promise<number> {
+  const statement = sql<{
+    epoch: number;
+  }>`insert into mqtt_sessions (user_id, client_id, epoch, subscriptions, expiry_seconds, settled_at, seen_at)
+    values (${userId}, ${clientId}, 1, '[]', ${expirySeconds}, ${settledAt}, now())
     on conflict (user_id, client_id) do update
-      set epoch = mqtt_sessions.epoch + 1, expiry_seconds = excluded.expiry_seconds, heard_at = now(), left_at = null
+      set epoch = mqtt_sessions.epoch + 1, expiry_seconds = excluded.expiry_seconds, seen_at = now(), left_at = null
     returning epoch`;
   return (await statement.execute(tx)).rows[0]?.epoch ?? 0;
 }
@@ -116,21 +124,26 @@ export async function putMqttCursors(store: Store, cursors: readonly HeldCursor[
       set acked_seq = greatest(c.acked_seq, excluded.acked_seq), sent_seq = greatest(c.sent_seq, excluded.sent_seq)`.execute(store);
 }
 
-/** When the clients of held sessions were last heard. */
-export async function putMqttHeard(store: Store, sessions: readonly (HeldSession & { readonly heardAt: Date })[]): Promise<void> {
-  if (sessions.length === 0) return;
-  const column = (key: keyof HeldSession | "heardAt") => sessions.map((session) => session[key]);
-  await sql`update mqtt_sessions s set heard_at = v.heard_at
+/** Held sessions are connected now, and their clients have got every answer up to `settledAt`. Returns those that are held indeed. */
+export async function putMqttSeen(
+  store: Store,
+  sessions: readonly (HeldSession & { readonly settledAt: Date })[],
+): Promise<readonly Pick<MqttSessionRow, "user_id" | "client_id">[]> {
+  if (sessions.length === 0) return [];
+  const column = (key: keyof HeldSession | "settledAt") => sessions.map((session) => session[key]);
+  const statement = sql<Pick<MqttSessionRow, "user_id" | "client_id">>`update mqtt_sessions s set seen_at = now(), settled_at = v.settled_at
     from unnest(${column("userId")}::uuid[], ${column("clientId")}::text[], ${column("epoch")}::bigint[],
-      ${column("heardAt")}::timestamptz[]) as v (user_id, client_id, epoch, heard_at)
-    where s.user_id = v.user_id and s.client_id = v.client_id and s.epoch = v.epoch`.execute(store);
+      ${column("settledAt")}::timestamptz[]) as v (user_id, client_id, epoch, settled_at)
+    where s.user_id = v.user_id and s.client_id = v.client_id and s.epoch = v.epoch
+    returning s.user_id, s.client_id`;
+  return (await statement.execute(store)).rows;
 }
 
 /** The connection of a held session is over; a session that is not to be kept goes with it. */
-export async function leaveMqttSession(store: Store, held: HeldSession, expirySeconds: number, heardAt: Date): Promise<void> {
+export async function leaveMqttSession(store: Store, held: HeldSession, expirySeconds: number, settledAt: Date): Promise<void> {
   if (expirySeconds === 0) await sql`delete from mqtt_sessions where ${isHeld(held)}`.execute(store);
   else
-    await sql`update mqtt_sessions set left_at = now(), heard_at = ${heardAt}, expiry_seconds = ${expirySeconds}
+    await sql`update mqtt_sessions set left_at = now(), settled_at = ${settledAt}, expiry_seconds = ${expirySeconds}
       where ${isHeld(held)}`.execute(store);
 }
 

@@ -139,8 +139,10 @@ export interface MqttSessionsTable {
   subscriptions: unknown;
   /** How long it is kept after its connection. */
   expiry_seconds: number;
-  /** When its client was last heard, to within some minutes while it is connected. */
-  heard_at: Date;
+  /** What its client published and was stored before is known to be acknowledged: it does not send that again. */
+  settled_at: Date;
+  /** When its client was last known to be connected. */
+  seen_at: Date;
   /** When its last connection ended; null while it is connected, and after a crash. */
   left_at: Date | null;
 }

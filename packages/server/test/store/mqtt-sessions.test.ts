@@ -28,8 +28,8 @@ onEveryDatabase("MQTT sessions in the store", (current) => {
       ["crashed", 60, null],
       ["here", 60, null],
     ] as const) {
-      const heard_at = client_id === "here" ? new Date() : hourAgo;
-      const row = { user_id: userId, client_id, epoch: 1, subscriptions: "[]", expiry_seconds, heard_at, left_at };
+      const seen_at = client_id === "here" ? new Date() : hourAgo;
+      const row = { user_id: userId, client_id, epoch: 1, subscriptions: "[]", expiry_seconds, settled_at: hourAgo, seen_at, left_at };
       await store.insertInto("mqtt_sessions").values(row).execute();
       await store.insertInto("mqtt_cursors").values({ user_id: userId, client_id, room_id: newId(), acked_seq: 1, sent_seq: 1 }).execute();
     }

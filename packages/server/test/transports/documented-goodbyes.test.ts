@@ -9,12 +9,20 @@ import { endings } from "../../src/transports/goodbyes.ts";
 const page = readFileSync(new URL("../../../../docs/protocols.md", import.meta.url), "utf8");
 
 test("the table of goodbyes is what the code does", () => {
-  const documented = [...page.matchAll(/^\| `([A-Z_]+)` \| (\d+) \| ([A-Z_]+) \| (yes|no) \|$/gm)].map(([, ...cells]) => cells.join(" "));
+  const documented = [...page.matchAll(/^\| `([A-Z_]+)` \| (\d+) \| ([A-Z_]+) \| (0x[0-9A-F]{2}) \| (yes|no) \|$/gm)].map(([, ...cells]) =>
+    cells.join(" "),
+  );
   const reasons = Object.values(Goodbye_Reason).filter((value) => typeof value === "number");
   const done = reasons
     .filter((reason) => reason !== Goodbye_Reason.REASON_UNSPECIFIED)
     .map((reason) =>
-      [Goodbye_Reason[reason], endings[reason].webSocket, Code[endings[reason].grpc], goodbye(reason).reconnect ? "yes" : "no"].join(" "),
+      [
+        Goodbye_Reason[reason],
+        endings[reason].webSocket,
+        Code[endings[reason].grpc],
+        `0x${endings[reason].mqtt.toString(16).toUpperCase()}`,
+        goodbye(reason).reconnect ? "yes" : "no",
+      ].join(" "),
     );
   assert.deepEqual(documented, done);
 });

@@ -7,7 +7,8 @@ const statements = [
     epoch bigint not null,
     subscriptions jsonb not null,
     expiry_seconds bigint not null,
-    heard_at timestamptz not null,
+    settled_at timestamptz not null,
+    seen_at timestamptz not null,
     left_at timestamptz,
     primary key (user_id, client_id)
   )`,

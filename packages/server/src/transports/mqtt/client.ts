@@ -20,6 +20,8 @@ export interface Client {
   readonly aliases: TopicAliases;
   /** What tells a repeat of a publication from another one. */
   readonly keys: PublicationKeys;
+  /** What was stored before is known to be acknowledged (milliseconds since 1970). */
+  readonly settledAt: number;
   /** Left out when nothing is kept after the connection. */
   readonly session: SessionHold | undefined;
   /** A subscription of this connection, as it is kept in memory; of a shared one, it becomes a member of the group. */

@@ -26,6 +26,7 @@ import { decodeConnect, decodePacket, type Version, versionOf } from "./packets.
 import { PublicationKeys } from "./publication-keys.ts";
 import { handlePublish } from "./publish.ts";
 import { connackCodeOf, pubackCodeOf, ReasonCode } from "./reason-codes.ts";
+import { Settlement } from "./settlement.ts";
 import type { SharedGroups } from "./shared-groups.ts";
 import { MqttSink } from "./sink.ts";
 import { handleSubscribe, handleUnsubscribe } from "./subscribe.ts";
@@ -54,6 +55,8 @@ const maxUnansweredBytes = 512 * 1024;
 const storeAllowance: Allowance = { perSecond: 50, burst: 100 };
 /** Bytes waiting for the client before its next packet is read. */
 const maxQueuedBytes = 64 * 1024;
+/** Before its session began, a client may have published what it sends again (milliseconds). */
+const forgottenMs = 300_000;
 /** How long a client has to take the last bytes and close (milliseconds). */
 const closeMs = 3000;
 
@@ -70,12 +73,11 @@ export class MqttConnection implements Client, SessionOwner {
   inFlight = new InFlight(0);
   keys: PublicationKeys;
   session: SessionHold | undefined;
-  /** Milliseconds since 1970. */
-  heardAt = Date.now();
   readonly #stream: Duplex;
   readonly #context: ConnectionContext;
   readonly #origin: Origin;
   readonly #hub: Connection;
+  #settlement = new Settlement(Date.now() - forgottenMs, Date.now());
   readonly #pace = new Pace();
   readonly #cutter = new PacketCutter(connectBytes);
   #state: State = "new";
@@ -92,7 +94,7 @@ export class MqttConnection implements Client, SessionOwner {
     this.#stream = stream;
     this.#context = context;
     this.#origin = origin;
-    this.keys = new PublicationKeys(context.sessions, { userId: "", clientId: "" }, undefined);
+    this.keys = new PublicationKeys(context.sessions, { userId: "", clientId: "" });
     this.sink = new MqttSink(stream, this);
     this.#hub = context.realtime.open(this.sink, origin);
     stream.on("data", (bytes: Buffer) => this.#arrived(bytes)).once("close", () => this.#closed());
@@ -101,6 +103,10 @@ export class MqttConnection implements Client, SessionOwner {
 
   get version(): Version {
     return this.#version;
+  }
+
+  get settledAt(): number {
+    return this.#settlement.settledAt;
   }
 
   get encoding(): Encoding {
@@ -226,10 +232,11 @@ export class MqttConnection implements Client, SessionOwner {
   /** @throws Breach */
   #take(bytes: Buffer): Promise<void> | undefined {
     if (this.#state === "new") return this.#connect(bytes);
-    this.heardAt = Date.now();
+    const now = Date.now();
     this.#hub.alive();
+    if (this.#settlement.heard(now, this.unanswered.oldestSince)) this.session?.moved();
     const packet = decodePacket(bytes, this.#version);
-    if (packet.cmd !== "publish" && packet.cmd !== "puback") this.#pace.control(this.heardAt);
+    if (packet.cmd !== "publish" && packet.cmd !== "puback") this.#pace.control(now);
     return this.#handle(packet);
   }
 
@@ -291,7 +298,8 @@ export class MqttConnection implements Client, SessionOwner {
   #begin(request: ConnectRequest, { userId }: Caller): void {
     this.#request = request;
     this.#cutter.maxBytes = this.#context.maxBytes;
-    this.keys = new PublicationKeys(this.#context.sessions, { userId, clientId: request.clientId }, this.session?.stored?.heardAt);
+    this.keys = new PublicationKeys(this.#context.sessions, { userId, clientId: request.clientId });
+    if (this.session?.stored) this.#settlement = new Settlement(this.session.stored.settledAt, Date.now());
     this.inFlight = resumedFlight(request, this.session);
     restore(this, this.session);
     const { subscriptions, inFlight } = this;

@@ -11,35 +11,27 @@ export interface Unkeyed {
   readonly text: string;
 }
 
-/** What a client publishes again was stored at most this long before it was last heard (milliseconds). */
-const beforeLastHeardMs = 10_000;
-/** The same when nothing is known of an earlier connection. */
-const withoutSessionMs = 300_000;
-
 /**
  * Keys (`client_message_id`) for messages published with QoS 1 without one, so that a PUBLISH which is sent again (DUP) is stored
  * once. A packet identifier may be used again as soon as it is acknowledged, even for the same text: so each new PUBLISH gets a key
- * that is new, and one that is sent again takes the newest with the same client id, packet identifier and text, if that was stored
- * no longer than a moment before the end of the connection in which it was sent.
+ * that is new, and one that is sent again takes the newest with the same client id, packet identifier and text, unless that one is
+ * known to be acknowledged.
  */
 export class PublicationKeys {
   readonly #sessions: DurableSessions;
   readonly #session: SessionKey;
-  readonly #heardBefore: number | undefined;
 
-  /** @param heardBefore when the client was last heard in an earlier connection of its session */
-  constructor(sessions: DurableSessions, session: SessionKey, heardBefore: number | undefined) {
+  constructor(sessions: DurableSessions, session: SessionKey) {
     this.#sessions = sessions;
     this.#session = session;
-    this.#heardBefore = heardBefore;
   }
 
-  async keyOf({ packetId, dup, roomId, text }: Unkeyed): Promise<string> {
+  /** @param settledAt what was stored before is known to be acknowledged (milliseconds since 1970) */
+  async keyOf({ packetId, dup, roomId, text }: Unkeyed, settledAt: number): Promise<string> {
     const { clientId, userId } = this.#session;
     // Digits and lower-case letters of one length sort alike in every collation: the Store finds the newest by its index.
     const prefix = `mqtt${createHash("sha256").update(`${clientId}\0${packetId}\0${text}`).digest("hex").slice(0, 24)}`;
-    const since = this.#heardBefore === undefined ? Date.now() - withoutSessionMs : this.#heardBefore - beforeLastHeardMs;
-    const from = `${prefix}${Math.max(0, since).toString(16).padStart(12, "0")}${"0".repeat(20)}`;
+    const from = `${prefix}${settledAt.toString(16).padStart(12, "0")}${"0".repeat(20)}`;
     const known = dup ? await this.#sessions.greatestKey({ roomId, authorId: userId }, from, `${prefix}${"f".repeat(32)}`) : undefined;
     return known ?? `${prefix}${newId().replaceAll("-", "")}`;
   }

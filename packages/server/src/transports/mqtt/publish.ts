@@ -77,7 +77,7 @@ async function send(client: Client, id: number, roomId: string, packet: IPublish
   const given = request.clientMessageId || userProperty(packet, "client_message_id");
   const unkeyed = { packetId: packet.messageId as number, dup: packet.dup, roomId, text };
   if (given === undefined && packet.qos === 1 && packet.dup && !(await client.mayAsk())) return;
-  const clientMessageId = given ?? (packet.qos === 1 ? await client.keys.keyOf(unkeyed) : "");
+  const clientMessageId = given ?? (packet.qos === 1 ? await client.keys.keyOf(unkeyed, client.settledAt) : "");
   client.frame(id, { case: "send", value: { roomId, text, clientMessageId } });
 }
 

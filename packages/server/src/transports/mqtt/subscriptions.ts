@@ -1,6 +1,6 @@
 import type { FrameFormat } from "../../realtime/sink.ts";
 import type { Share } from "./shared-groups.ts";
-import { everyTyping, type Interest, interestOf, isTypingTopic, matches } from "./topics.ts";
+import { everyRoomOf, type Interest, interestOf, matches } from "./topics.ts";
 
 /** How events are written in a PUBLISH. */
 export type Encoding = "json" | "protobuf";
@@ -67,7 +67,7 @@ export class Subscriptions {
 
   /** The subscription by which an ephemeral event with this topic comes. No search: each such event asks each of its readers. */
   ofTopic(topic: string): Subscription | undefined {
-    return this.#byFilter.get(topic) ?? (isTypingTopic(topic) ? this.#byFilter.get(everyTyping) : undefined);
+    return this.#byFilter.get(topic) ?? this.#byFilter.get(everyRoomOf(topic) ?? "");
   }
 
   /** The subscription by which an answer or an error with this topic comes. */

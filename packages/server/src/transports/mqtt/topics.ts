@@ -45,11 +45,13 @@ export function isShared(filter: string): boolean {
 /** Longest topic filter, in UTF-16 code units: they are kept with the session. */
 const maxFilter = 256;
 
-/** The typing in every room of the person. */
-export const everyTyping = topics.typing("+");
+const everyEvent = topics.events("+");
+const everyTyping = topics.typing("+");
 
-export function isTypingTopic(topic: string): boolean {
-  return topic.endsWith("/typing");
+/** The filter by which the topic of a room is asked for in all rooms of the person. */
+export function everyRoomOf(topic: string): string | undefined {
+  if (topic.endsWith("/events")) return everyEvent;
+  return topic.endsWith("/typing") ? everyTyping : undefined;
 }
 
 /** What a topic filter asks for; undefined for one that is not served. Of shared ones there are those to events alone. */

@@ -14,6 +14,7 @@ export interface Publication {
 
 interface Waiting {
   readonly publication: Publication;
+  readonly since: number;
   outcome: Outcome | undefined;
 }
 
@@ -38,6 +39,11 @@ export class Unanswered {
     return this.#packetIds.size;
   }
 
+  /** When the oldest of them came (milliseconds since 1970); undefined when there is none. */
+  get oldestSince(): number | undefined {
+    return this.#waiting.values().next().value?.since;
+  }
+
   isInUse(packetId: number): boolean {
     return this.#packetIds.has(packetId);
   }
@@ -45,7 +51,7 @@ export class Unanswered {
   /** Returns the number under which its outcome is told. */
   add(publication: Publication): number {
     this.#lastId = (this.#lastId % 0xffff_ffff) + 1;
-    this.#waiting.set(this.#lastId, { publication, outcome: undefined });
+    this.#waiting.set(this.#lastId, { publication, since: Date.now(), outcome: undefined });
     this.#bytes += publicationBytes(publication);
     if (publication.packetId > 0) this.#packetIds.add(publication.packetId);
     return this.#lastId;
