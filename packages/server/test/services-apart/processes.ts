@@ -1,4 +1,4 @@
-// Services apart as processes of their own, with Redis between them, which are killed while clients go on.
+// Services apart as processes of their own, with Redis between them, which are killed while clients go on. For `npm run test:faults`.
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, test } from "node:test";
