@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { fromBinary } from "@bufbuild/protobuf";
 import { ParlorClient } from "@parlor/client";
+import { type Event, EventSchema } from "@parlor/contract";
 import type { IClientOptions } from "mqtt";
 import { connectDevice, type Device, eventsOf, sendTo, texts } from "../support/mqtt-device.ts";
 import { onEveryEngine, password, type Running, running } from "../support/running.ts";
@@ -61,6 +63,29 @@ for (const protocolVersion of [4, 5] as const) {
         await thing.inbox.find(({ text }) => text.includes(url));
       }
     });
+
+    test("a group shares the events of a room", async () => {
+      await using one = await connect();
+      await using two = await connect();
+      for (const { client } of [one, two]) await client.subscribeAsync(`$share/bots/${eventsOf(roomId)}`, { qos: 1 });
+      const words = Array.from({ length: 6 }, (_, i) => `job ${protocolVersion} ${i}`);
+      for (const text of words) await ada.messages.sendMessage({ roomId, text });
+      while (one.inbox.items.length + two.inbox.items.length < 6) await new Promise((resolve) => setImmediate(resolve));
+      assert.equal(texts(one.inbox).length, 3);
+      assert.deepEqual([...texts(one.inbox), ...texts(two.inbox)].sort(), words);
+    });
+
+    if (protocolVersion === 5)
+      test("events in protobuf, and none that is larger than the client takes", async () => {
+        await using thing = await connect({ properties: { maximumPacketSize: 600 } });
+        const binary: Event[] = [];
+        thing.client.on("message", (_topic, payload) => binary.push(fromBinary(EventSchema, payload)));
+        await thing.client.subscribeAsync(eventsOf(roomId), { qos: 1, properties: { userProperties: { format: "protobuf" } } });
+        for (const text of ["x".repeat(1000), "short"]) await ada.messages.sendMessage({ roomId, text });
+        await thing.inbox.until(({ length }) => length > 0);
+        const [{ kind } = assert.fail()] = binary;
+        assert.equal(kind.case === "messageSent" && kind.value.message?.text, "short");
+      });
 
     test("a wrong password is refused", async () => {
       await assert.rejects(connect({ password }), protocolVersion === 4 ? { code: 4 } : { code: 0x86 });
