@@ -46,6 +46,7 @@ export class Hold implements SessionHold {
   }
 
   moved(roomId?: string): void {
+    if (!this.isStored) return;
     if (roomId !== undefined) this.moves.add(roomId);
     this.#keeper.moved(this);
   }

@@ -22,7 +22,7 @@ import { InFlight } from "./in-flight.ts";
 import { callerOf, restore, resumedFlight, sentBefore } from "./opening.ts";
 import { Pace } from "./pace.ts";
 import { PacketCutter } from "./packet-cutter.ts";
-import { decodeConnect, decodePacket, type Version, versionOf } from "./packets.ts";
+import { decodeConnect, decodePacket, plainPuback, type Version, versionOf } from "./packets.ts";
 import { PublicationKeys } from "./publication-keys.ts";
 import { handlePublish } from "./publish.ts";
 import { connackCodeOf, pubackCodeOf, ReasonCode } from "./reason-codes.ts";
@@ -235,6 +235,8 @@ export class MqttConnection implements Client, SessionOwner {
     const now = Date.now();
     this.#hub.alive();
     if (this.#settlement.heard(now, this.unanswered.oldestSince)) this.session?.moved();
+    const acknowledged = plainPuback(bytes);
+    if (acknowledged) return void this.#acknowledged(acknowledged);
     const packet = decodePacket(bytes, this.#version);
     if (packet.cmd !== "publish" && packet.cmd !== "puback") this.#pace.control(now);
     return this.#handle(packet);

@@ -32,19 +32,12 @@ export class MqttSink implements Sink, Window {
   readonly #stream: Duplex;
   readonly #owner: SinkOwner;
   #settings: ReaderSettings | undefined;
-  #drained: (() => void)[] = [];
-  readonly #onTaken = (): void => {
-    if (this.queuedBytes === 0) for (const resolve of this.#drained.splice(0)) resolve();
-  };
   #waiting: { readonly first: RoomEvent; readonly resolve: () => void }[] = [];
 
   constructor(stream: Duplex, owner: SinkOwner) {
     this.#stream = stream;
     this.#owner = owner;
-    stream.once("close", () => {
-      this.#onTaken();
-      this.windowMoved();
-    });
+    stream.once("close", () => this.windowMoved());
   }
 
   /** Called once, when the client is known. */
@@ -66,16 +59,17 @@ export class MqttSink implements Sink, Window {
     if (bytes.length === 0 || !this.#stream.writable) return;
     const settings = this.#settings;
     if (events && settings) this.#publish(bytes, events, settings);
-    else this.#stream.write(bytes, this.#onTaken);
+    else this.#stream.write(bytes);
   }
 
   get queuedBytes(): number {
     return this.#stream.destroyed ? 0 : this.#stream.writableLength;
   }
 
-  drained(): Promise<void> {
-    if (this.queuedBytes === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#drained.push(resolve));
+  async drained(): Promise<void> {
+    if (this.queuedBytes === 0) return;
+    // The callback of a write is called after all writes before it, and with an error when the way is closed instead.
+    await new Promise<void>((resolve) => this.#stream.write(NOTHING, () => resolve()));
   }
 
   get window(): Window {
@@ -132,7 +126,7 @@ export class MqttSink implements Sink, Window {
     if (isRepeated || bytes.length > maxPacketBytes || (seq > 0 && subscriptions.ofRoom(roomId)?.share))
       return void this.#publishSome(bytes, run, settings);
     if (counted) inFlight.put(roomId, seq, (run.at(-1) as RoomEvent).seq);
-    this.#stream.write(bytes, this.#onTaken);
+    this.#stream.write(bytes);
   }
 
   /** Leaves out what is another's of the group, was sent already, or is too large for the client; marks what may have come before. */
@@ -151,7 +145,7 @@ export class MqttSink implements Sink, Window {
     if (counted && mine[0]) inFlight.put(roomId, mine[0].seq, (mine.at(-1) as RoomEvent).seq);
     const packets = fitting.length === run.length ? bytes : (this.formatFor(run[0] as RoomEvent)?.events(fitting) ?? NOTHING);
     const resent = counted ? fitting.filter((event) => event.seq <= (sentBefore.get(roomId) ?? 0)).length : 0;
-    if (fitting.length > 0) this.#stream.write(resent > 0 ? asResent(packets, resent) : packets, this.#onTaken);
+    if (fitting.length > 0) this.#stream.write(resent > 0 ? asResent(packets, resent) : packets);
     // Section 3.1.2.11.4: what is too large counts as delivered.
     for (const event of mine) if (counted && !fitting.includes(event)) inFlight.settle(roomId, event.seq);
   }
