@@ -34,15 +34,3 @@ export interface Metrics {
   /** Names the source of a gauge or total; a later one takes its place. */
   watch(number: Gauge | Total, read: () => number): void;
 }
-
-/** Metrics that nobody reads. */
-export const noMetrics: Metrics = {
-  called() {},
-  connected() {},
-  disconnected() {},
-  resumed() {},
-  delivered() {},
-  committed() {},
-  fannedOut() {},
-  watch() {},
-};

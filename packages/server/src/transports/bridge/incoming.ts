@@ -1,4 +1,5 @@
 import { hash, randomUUID } from "node:crypto";
+import { setTimeout as later } from "node:timers/promises";
 import { type DescMessage, type Message, toJson } from "@bufbuild/protobuf";
 import { Code, MessagesService, ParlorError, Reason, type SendMessageResponse, SendMessageResponseSchema } from "@parlor/contract";
 import type { IPublishPacket, MqttClient } from "mqtt";
@@ -57,7 +58,7 @@ export class Incoming {
         return await this.#send(place, packet, requestId);
       } catch (error) {
         if (!isPassing(error)) throw error;
-        await pause(waitMs * (0.5 + Math.random() / 2), this.#options.signal);
+        await later(waitMs * (0.5 + Math.random() / 2), undefined, { signal: this.#options.signal });
       }
     }
   }
@@ -124,20 +125,5 @@ function publish(client: MqttClient, topic: string, { properties }: IPublishPack
   client.publish(topic, payload, {
     qos: 0,
     properties: { contentType: "application/json", ...(correlationData && { correlationData }) },
-  });
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", stop);
-      resolve();
-    }, ms);
-    if (signal.aborted) stop();
-    else signal.addEventListener("abort", stop, { once: true });
   });
 }
