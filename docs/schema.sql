@@ -7,7 +7,15 @@ create table message_reactions (
   user_id uuid not null,
   seq bigint not null,
   constraint message_reactions_pkey PRIMARY KEY (room_id, message_seq, emoji, user_id)
-);
+) partition by HASH (room_id);
+create table message_reactions_p0 partition of message_reactions FOR VALUES WITH (modulus 8, remainder 0); -- message_reactions_p0_pkey
+create table message_reactions_p1 partition of message_reactions FOR VALUES WITH (modulus 8, remainder 1); -- message_reactions_p1_pkey
+create table message_reactions_p2 partition of message_reactions FOR VALUES WITH (modulus 8, remainder 2); -- message_reactions_p2_pkey
+create table message_reactions_p3 partition of message_reactions FOR VALUES WITH (modulus 8, remainder 3); -- message_reactions_p3_pkey
+create table message_reactions_p4 partition of message_reactions FOR VALUES WITH (modulus 8, remainder 4); -- message_reactions_p4_pkey
+create table message_reactions_p5 partition of message_reactions FOR VALUES WITH (modulus 8, remainder 5); -- message_reactions_p5_pkey
+create table message_reactions_p6 partition of message_reactions FOR VALUES WITH (modulus 8, remainder 6); -- message_reactions_p6_pkey
+create table message_reactions_p7 partition of message_reactions FOR VALUES WITH (modulus 8, remainder 7); -- message_reactions_p7_pkey
 
 create table messages (
   room_id uuid not null,
@@ -21,9 +29,17 @@ create table messages (
   edited_at timestamp with time zone,
   deleted_at timestamp with time zone,
   constraint messages_pkey PRIMARY KEY (room_id, seq)
-);
+) partition by HASH (room_id);
 CREATE UNIQUE INDEX messages_client_message_id ON public.messages USING btree (room_id, author_id, client_message_id) WHERE (client_message_id IS NOT NULL);
 CREATE UNIQUE INDEX messages_id ON public.messages USING btree (room_id, id);
+create table messages_p0 partition of messages FOR VALUES WITH (modulus 8, remainder 0); -- messages_p0_client_message_id, messages_p0_id, messages_p0_pkey
+create table messages_p1 partition of messages FOR VALUES WITH (modulus 8, remainder 1); -- messages_p1_client_message_id, messages_p1_id, messages_p1_pkey
+create table messages_p2 partition of messages FOR VALUES WITH (modulus 8, remainder 2); -- messages_p2_client_message_id, messages_p2_id, messages_p2_pkey
+create table messages_p3 partition of messages FOR VALUES WITH (modulus 8, remainder 3); -- messages_p3_client_message_id, messages_p3_id, messages_p3_pkey
+create table messages_p4 partition of messages FOR VALUES WITH (modulus 8, remainder 4); -- messages_p4_client_message_id, messages_p4_id, messages_p4_pkey
+create table messages_p5 partition of messages FOR VALUES WITH (modulus 8, remainder 5); -- messages_p5_client_message_id, messages_p5_id, messages_p5_pkey
+create table messages_p6 partition of messages FOR VALUES WITH (modulus 8, remainder 6); -- messages_p6_client_message_id, messages_p6_id, messages_p6_pkey
+create table messages_p7 partition of messages FOR VALUES WITH (modulus 8, remainder 7); -- messages_p7_client_message_id, messages_p7_id, messages_p7_pkey
 
 create table mqtt_cursors (
   user_id uuid not null,
@@ -66,8 +82,16 @@ create table room_events (
   event bytea not null,
   message_seq bigint,
   constraint room_events_pkey PRIMARY KEY (room_id, seq)
-);
+) partition by HASH (room_id);
 CREATE INDEX room_events_message ON public.room_events USING btree (room_id, message_seq) WHERE (message_seq IS NOT NULL);
+create table room_events_p0 partition of room_events FOR VALUES WITH (modulus 8, remainder 0); -- room_events_p0_message, room_events_p0_pkey
+create table room_events_p1 partition of room_events FOR VALUES WITH (modulus 8, remainder 1); -- room_events_p1_message, room_events_p1_pkey
+create table room_events_p2 partition of room_events FOR VALUES WITH (modulus 8, remainder 2); -- room_events_p2_message, room_events_p2_pkey
+create table room_events_p3 partition of room_events FOR VALUES WITH (modulus 8, remainder 3); -- room_events_p3_message, room_events_p3_pkey
+create table room_events_p4 partition of room_events FOR VALUES WITH (modulus 8, remainder 4); -- room_events_p4_message, room_events_p4_pkey
+create table room_events_p5 partition of room_events FOR VALUES WITH (modulus 8, remainder 5); -- room_events_p5_message, room_events_p5_pkey
+create table room_events_p6 partition of room_events FOR VALUES WITH (modulus 8, remainder 6); -- room_events_p6_message, room_events_p6_pkey
+create table room_events_p7 partition of room_events FOR VALUES WITH (modulus 8, remainder 7); -- room_events_p7_message, room_events_p7_pkey
 
 create table room_members (
   room_id uuid not null,

@@ -1,5 +1,6 @@
-// The server as five processes on this machine, on free ports: gateway; auth; users; rooms and messages; realtime. It needs
-// DATABASE_URL, and should have REDIS_URL. What each of them is told is printed, so that it can be told the same elsewhere.
+// The server as five processes on this machine: gateway (on PORT, or 8080); auth; users; rooms and messages; realtime. It needs
+// DATABASE_URL, and should have REDIS_URL. What each of them is told is printed, so that it can be told the same elsewhere. They end
+// together, on Ctrl-C.
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
@@ -29,7 +30,10 @@ const common = {
   ...(REDIS_URL !== undefined && { REDIS_URL }),
   PARLOR_SERVICE_TOKEN: process.env["PARLOR_SERVICE_TOKEN"] ?? randomBytes(32).toString("base64url"),
   HOST: "127.0.0.1",
+  PARLOR_LOG_FORMAT: "json",
 };
+
+const starting = new Set<Part>(parts);
 
 const running = parts.map(start);
 let stopping = false;
@@ -53,9 +57,15 @@ function start(part: Part): ChildProcess {
   const shown = Object.entries(env).map(([name, value]) => `${name}=${/TOKEN|DATABASE|REDIS/.test(name) ? "..." : value}`);
   console.log(`${part}: ${shown.join(" ")} parlor serve`);
   const child = spawn(process.execPath, [parlor, "serve"], { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
-  for (const stream of [child.stdout, child.stderr])
-    createInterface({ input: stream }).on("line", (line) => console.log(`${part}: ${line}`));
+  for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on("line", (line) => show(part, line));
   return child;
+}
+
+function show(part: Part, line: string): void {
+  console.log(`${part}: ${line}`);
+  if (!line.includes('"msg":"Ready"') || !starting.delete(part) || starting.size > 0) return;
+  console.log(`\nAll are ready. For clients: http://127.0.0.1:${PORT}. An administrator, in another terminal:`);
+  console.log("  npx parlor user create ada --admin\nCtrl-C ends them.\n");
 }
 
 /** Once: a second signal would end them at once. */

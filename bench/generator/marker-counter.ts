@@ -10,8 +10,8 @@ const BYTES = Buffer.from(MARKER);
  * is by the last distance, and searches only when it is not there. Spans may end anywhere, inside a marker too.
  */
 export class MarkerCounter {
-  /** Bytes since the last marker began; at first, far enough for one to come at once. */
-  #behind = TEXT.length;
+  /** Bytes since the last marker began; undefined before the first one. */
+  #behind: number | undefined;
   /** How many bytes of a marker the stream ends with, so far. */
   #split = 0;
   #stride = 0;
@@ -21,16 +21,17 @@ export class MarkerCounter {
   scan(bytes: Buffer, start: number, end: number): number {
     const from = this.#finishSplit(bytes, start, end);
     let found = from === undefined ? 0 : 1;
-    let last = from ?? start - this.#behind;
+    let last = from ?? (this.#behind === undefined ? undefined : start - this.#behind);
     if (this.#split === 0) {
       for (let at = this.#next(bytes, last, start, end); at !== undefined; at = this.#next(bytes, last, start, end)) {
-        this.#learn(at - last);
+        // What came before the first marker may be as long as two messages, and would make them a stride.
+        if (last !== undefined) this.#learn(at - last);
         found += 1;
         last = at;
       }
-      this.#split = markerTail(bytes, Math.max(start, last + BYTES.length), end);
+      this.#split = markerTail(bytes, last === undefined ? start : Math.max(start, last + BYTES.length), end);
     }
-    this.#behind = end - last;
+    if (last !== undefined) this.#behind = end - last;
     return found;
   }
 
@@ -48,10 +49,10 @@ export class MarkerCounter {
     return undefined;
   }
 
-  #next(bytes: Buffer, last: number, start: number, end: number): number | undefined {
-    const guess = last + this.#stride;
-    if (guess >= start && isMarker(bytes, guess, end)) return guess;
-    const from = Math.max(start, last + TEXT.length);
+  #next(bytes: Buffer, last: number | undefined, start: number, end: number): number | undefined {
+    const guess = last === undefined || this.#stride === 0 ? undefined : last + this.#stride;
+    if (guess !== undefined && guess >= start && isMarker(bytes, guess, end)) return guess;
+    const from = last === undefined ? start : Math.max(start, last + TEXT.length);
     if (from + BYTES.length > end) return undefined;
     const at = bytes.subarray(0, end).indexOf(BYTES, from);
     return at < 0 ? undefined : at;

@@ -1,6 +1,6 @@
 import { Generator } from "../generator/generator.ts";
 import type { LoadReport } from "../generator/orders.ts";
-import { type Usage, usageOf } from "../measure/processes.ts";
+import { preciseCpuSeconds, type Usage, usageOf } from "../measure/processes.ts";
 import type { Running, Subject } from "../subjects/subject.ts";
 import type { Metrics, Settings } from "./scenario.ts";
 
@@ -31,11 +31,11 @@ export async function withCrowd<Result>(
 /** Runs a load and adds to its report what the server used meanwhile. */
 export async function measured(running: Running, load: () => Promise<LoadReport>): Promise<Metrics> {
   const { pids, redisPids } = running;
-  const [before, redisBefore] = [usageOf(pids), usageOf(redisPids ?? [])];
+  const [before, redisBefore] = [usageOf(pids), preciseCpuSeconds(redisPids ?? [])];
   const report = await load();
   const metrics = { ...report, ...used(report, before, usageOf(pids)) };
   if (!redisPids) return metrics;
-  const redisSeconds = usageOf(redisPids).cpuSeconds - redisBefore.cpuSeconds;
+  const redisSeconds = preciseCpuSeconds(redisPids) - redisBefore;
   return { ...metrics, redisMicrosPerMessage: (redisSeconds * MICROS) / report.messages };
 }
 

@@ -131,6 +131,8 @@ async function seedCopy(database: DatabaseKind, place: Place, members: number, s
   const folder = join(place.scratch, "parlor-round");
   execFileSync("rm", ["-rf", folder]);
   execFileSync("cp", ["-a", original, folder]);
+  // Otherwise the first commits of the round would pay for what is still to be written of this.
+  execFileSync("sync", ["-f", folder]);
   return folder;
 }
 

@@ -31,3 +31,12 @@ test("looks at no byte outside the span", () => {
   const first = bytes.indexOf(TEXT) + TEXT.length;
   assert.equal(new MarkerCounter().scan(bytes, 0, first), 1);
 });
+
+test("what comes before the first message is no message's length", () => {
+  const message = `{"text":"${TEXT}"},`;
+  const bytes = Buffer.from(message.repeat(20));
+  const welcome = Buffer.from("x".repeat(2 * message.length - message.indexOf(TEXT)));
+  const counter = new MarkerCounter();
+  assert.equal(counter.scan(welcome, 0, welcome.length), 0);
+  assert.equal(counter.scan(bytes, 0, bytes.length), 20);
+});

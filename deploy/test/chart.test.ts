@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { parse } from "yaml";
-import * as contract from "../../packages/contract/src/index.ts";
+import { services as contract } from "../../packages/contract/src/index.ts";
 import { helm, noHelm } from "./support/helm.ts";
 import { compileManifests, type Manifest, manifestsOf, validateManifests } from "./support/manifests.ts";
 import { type Container, plainEnv, podOf, selects } from "./support/pods.ts";
@@ -44,6 +44,12 @@ const sets: Readonly<Record<string, object>> = {
   least: { existingSecret: "parlor" },
   everything: { ...everything, tls: { existingSecret: "inside" }, signingKey: { existingSecret: "key" } },
   "services apart": { ...everything, services: { mode: "apart" } },
+  "services apart with TLS": { ...everything, services: { mode: "apart" }, tls: { existingSecret: "inside" } },
+  "services apart with certificates": {
+    ...everything,
+    services: { mode: "apart", trust: "certificate" },
+    tls: { existingSecret: "inside" },
+  },
   "little of it": {
     existingSecret: "parlor",
     replicas: 1,
@@ -72,6 +78,7 @@ test("values that cannot be right are refused", { skip: noHelm }, () => {
   assert.throws(() => render({}), /existingSecret: name a Secret/);
   assert.throws(() => render({ existingSecret: "a", replicaCount: 3 }), /replicaCount/);
   assert.throws(() => render({ existingSecret: "a", config: { PARLOR_SERVICE_TOKEN: "secret" } }), /PARLOR_SERVICE_TOKEN/);
+  assert.throws(() => render({ existingSecret: "a", services: { mode: "apart", trust: "certificate" } }), /certificate/);
   assert.throws(() => render({ existingSecret: "a", autoscaling: { enabled: true, cpu: 0, connections: 0 } }), /autoscaling/);
 });
 
@@ -169,9 +176,7 @@ test("the Ingress for gRPC has every service of the contract, and none has /metr
     const { rules } = spec as { readonly rules: readonly [{ readonly http: { readonly paths: readonly { readonly path: string }[] } }] };
     return rules[0].http.paths.map(({ path }) => path);
   };
-  const services = Object.values(contract).flatMap((one) =>
-    typeof one === "object" && "kind" in one && one.kind === "service" ? [`/${(one as { typeName: string }).typeName}`] : [],
-  );
+  const services = contract.map(({ typeName }) => `/${typeName}`);
   assert.ok(services.length > 3);
   const grpc = ingresses.find(({ metadata }) => metadata.annotations?.["nginx.ingress.kubernetes.io/backend-protocol"] === "GRPCS");
   assert.ok(grpc);
@@ -199,6 +204,38 @@ test("services apart: each knows where those are that it needs, and the gateway 
     );
   }
   assert.deepEqual(hosted.sort(), ["auth", "gateway", "messages", "realtime", "rooms", "users"]);
+});
+
+for (const [name, trust] of [
+  ["services apart with TLS", "token"],
+  ["services apart with certificates", "certificate"],
+] as const) {
+  test(`${name}: each has the certificate, checks that of others, and knows them by the ${trust}`, { skip: noHelm }, () => {
+    for (const { spec } of ofKind(render(sets[name] as object), "Deployment")) {
+      const pod = podOf({ spec } as Manifest)?.spec;
+      const [container] = pod?.containers ?? [];
+      assert.ok(container);
+      const env = plainEnv(container);
+      const where = env["PARLOR_SERVICES"] ?? "";
+      const mount = container.volumeMounts?.find(({ name: volume }) => volume === "tls")?.mountPath ?? "";
+      assert.ok(mount && pod?.volumes?.some(({ name: volume }) => volume === "tls"), where);
+      assert.equal(env["PARLOR_TLS_CERT_FILE"], `${mount}/tls.crt`, where);
+      assert.equal(env["PARLOR_TLS_KEY_FILE"], `${mount}/tls.key`, where);
+      assert.equal(env["PARLOR_SERVICE_CA_FILE"], `${mount}/ca.crt`, where);
+      for (const variable of Object.keys(env).filter((one) => /_URL$/.test(one))) assert.match(env[variable] ?? "", /^https:/, where);
+      assert.equal(container.env?.some((one) => one.name === "PARLOR_SERVICE_TOKEN") ?? false, trust === "token", where);
+      const asks = trust === "certificate" && where !== "gateway";
+      assert.equal(env["PARLOR_TLS_CLIENT_CA_FILE"], asks ? `${mount}/ca.crt` : undefined, where);
+    }
+  });
+}
+
+test("the documented certificate is for the names by which services are called", { skip: noHelm }, () => {
+  const documents = [...readText("docs/deploying.md").matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, text]) => parse(text ?? "") as Manifest);
+  const certificate = documents.find(({ kind }) => kind === "Certificate");
+  const release = manifestsOf(helm("template", "parlor", chart, "--set", "existingSecret=parlor,services.mode=apart"));
+  const names = ofKind(release, "Service").map(({ metadata }) => metadata.name);
+  assert.deepEqual((certificate?.spec?.["dnsNames"] as string[] | undefined)?.toSorted(), names.sort());
 });
 
 test("the chart's version is that of the packages", () => {

@@ -97,6 +97,25 @@ test("services apart: all are there, each knows where those are that it needs, a
   }
 });
 
+test("services apart with TLS: whoever is called has the certificate, and whoever calls checks it", () => {
+  const [file, over] = ["compose.services.yaml", "compose.services-tls.yaml"].map((path) => composeFile(path, filled));
+  assert.ok(file && over);
+  assert.deepEqual(schemaProblems(over), []);
+  const certified = /subjectAltName=(\S+)/.exec(readText("compose.services-tls.yaml"))?.[1]?.split(",") ?? [];
+  for (const [name, { environment = {}, secrets: shown = [] }] of Object.entries(over.services)) {
+    const env: Readonly<Record<string, string>> = { ...file.services[name]?.environment, ...environment };
+    assert.deepEqual(unknownSettings(Object.keys(env)), [], name);
+    assert.doesNotThrow(() => loadConfig(env), name);
+    const urls = Object.entries(env).flatMap(([variable, url]) => (/^PARLOR_\w+_URL$/.test(variable) ? [new URL(url)] : []));
+    for (const { protocol, hostname } of urls) assert.deepEqual([protocol, certified.includes(`DNS:${hostname}`)], ["https:", true], name);
+    assert.equal("PARLOR_SERVICE_CA_FILE" in env, urls.length > 0, name);
+    assert.equal("PARLOR_TLS_CERT_FILE" in env, certified.includes(`DNS:${name}`), name);
+    const files = Object.entries(environment).flatMap(([variable, path]) => (/^PARLOR_(TLS|SERVICE_CA)_/.test(variable) ? [path] : []));
+    for (const path of files) assert.ok(shown.includes(path.replace("/run/secrets/", "")), `${name}: ${path}`);
+    for (const secret of shown) assert.ok(over.secrets?.[secret], secret);
+  }
+});
+
 function baseOrOwn(services: readonly [string, ComposeService][], name: string): ComposeService {
   return services.find(([other]) => other === name)?.[1] ?? {};
 }

@@ -1046,6 +1046,7 @@ export interface components {
          *     - `DIRECT_ROOM`: Not possible in a direct conversation.
          *     - `TOO_MANY_REACTIONS`: The message has as many different reactions as it may have.
          *     - `UNEXPECTED_FRAME`: The stream has had its hello already, or has not had it yet.
+         *     - `SIGNING_KEY_CONFIGURED`: The signing keys are not the server's own: they come from a file.
          *     - `RATE_LIMITED`: Too many calls; `retry_after_ms` says when to try again.
          *     - `SLOW_MODE`: Slow mode: the next message may be sent after `retry_after_ms`.
          *     - `TOO_MANY_ATTEMPTS`: Too many failed log-ins.
@@ -1058,7 +1059,7 @@ export interface components {
          *     - `SERVICE_UNAVAILABLE`: A part of the server does not answer.
          * @enum {string}
          */
-        "Error.Reason": "REASON_UNSPECIFIED" | "MALFORMED" | "INVALID_FIELDS" | "TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "SEQ_IN_FUTURE" | "PAGE_TOKEN_INVALID" | "TOKEN_MISSING" | "TOKEN_INVALID" | "TOKEN_EXPIRED" | "SESSION_REVOKED" | "BAD_CREDENTIALS" | "REFRESH_TOKEN_REUSED" | "NOT_A_SERVICE" | "ROLE_TOO_LOW" | "SCOPE_MISSING" | "READ_ONLY" | "MUTED" | "BANNED" | "NOT_AUTHOR" | "SIGN_UP_DISABLED" | "ORIGIN_NOT_ALLOWED" | "NOT_EXISTING" | "NO_SUCH_METHOD" | "USERNAME_TAKEN" | "CLIENT_MESSAGE_ID_REUSED" | "ROOM_ARCHIVED" | "MESSAGE_DELETED" | "LAST_OWNER" | "LAST_ADMIN" | "DIRECT_ROOM" | "TOO_MANY_REACTIONS" | "UNEXPECTED_FRAME" | "RATE_LIMITED" | "SLOW_MODE" | "TOO_MANY_ATTEMPTS" | "TOO_MANY_CONNECTIONS" | "OVERLOADED" | "SHUTTING_DOWN" | "STORE_UNAVAILABLE" | "FAULT" | "TIMEOUT" | "SERVICE_UNAVAILABLE";
+        "Error.Reason": "REASON_UNSPECIFIED" | "MALFORMED" | "INVALID_FIELDS" | "TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "SEQ_IN_FUTURE" | "PAGE_TOKEN_INVALID" | "TOKEN_MISSING" | "TOKEN_INVALID" | "TOKEN_EXPIRED" | "SESSION_REVOKED" | "BAD_CREDENTIALS" | "REFRESH_TOKEN_REUSED" | "NOT_A_SERVICE" | "ROLE_TOO_LOW" | "SCOPE_MISSING" | "READ_ONLY" | "MUTED" | "BANNED" | "NOT_AUTHOR" | "SIGN_UP_DISABLED" | "ORIGIN_NOT_ALLOWED" | "NOT_EXISTING" | "NO_SUCH_METHOD" | "USERNAME_TAKEN" | "CLIENT_MESSAGE_ID_REUSED" | "ROOM_ARCHIVED" | "MESSAGE_DELETED" | "LAST_OWNER" | "LAST_ADMIN" | "DIRECT_ROOM" | "TOO_MANY_REACTIONS" | "UNEXPECTED_FRAME" | "SIGNING_KEY_CONFIGURED" | "RATE_LIMITED" | "SLOW_MODE" | "TOO_MANY_ATTEMPTS" | "TOO_MANY_CONNECTIONS" | "OVERLOADED" | "SHUTTING_DOWN" | "STORE_UNAVAILABLE" | "FAULT" | "TIMEOUT" | "SERVICE_UNAVAILABLE";
         /** @description A field that breaks a rule. */
         "Error.Violation": {
             /** @description The path of the field as in JSON with the names of the contract, such as `text` or `hello.resume[2].seq`. */

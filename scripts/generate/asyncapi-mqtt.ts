@@ -54,7 +54,7 @@ export function mqttRoots({ messages }: Contract): MqttRoots {
   const all = Object.values(requests);
   return {
     requests: all.map(({ request }) => named(request)),
-    answers: [named("Event"), ...all.map(({ answer }) => named(answer))],
+    answers: [named("Event"), named("Gap"), ...all.map(({ answer }) => named(answer))],
   };
 }
 
@@ -69,6 +69,7 @@ export function mqttChannels(): Schema {
     mqttEvents: channel(`${room}/events`, "What happens in a room; + stands for every room of the caller. QoS 1 goes on where it was.", [
       "Event",
     ]),
+    mqttGaps: channel("parlor/v1/me/gaps", "What retention removed before a session that comes back got it.", ["Gap"]),
     mqttReplies: channel(
       "parlor/v1/me/replies/{name}",
       "The caller's own response topics.",
@@ -93,14 +94,21 @@ export function mqttOperations(): Schema {
       },
     },
   ]);
-  const events = {
-    action: "send",
-    channel: ref("mqttEvents"),
-    summary: "Publishes an event of a room.",
-    messages: [{ $ref: "#/channels/mqttEvents/messages/Event" }],
-    bindings: { mqtt: { qos: 1, retain: false, bindingVersion: "0.2.0" } },
+  return {
+    ...Object.fromEntries(taken),
+    mqttEvents: published("mqttEvents", "Publishes an event of a room.", "Event", 1),
+    mqttGaps: published("mqttGaps", "Says, after the CONNACK, what will not come.", "Gap", 0),
   };
-  return { ...Object.fromEntries(taken), mqttEvents: events };
+}
+
+function published(name: string, summary: string, message: string, qos: 0 | 1): Schema {
+  return {
+    action: "send",
+    channel: ref(name),
+    summary,
+    messages: [{ $ref: `#/channels/${name}/messages/${message}` }],
+    bindings: { mqtt: { qos, retain: false, bindingVersion: "0.2.0" } },
+  };
 }
 
 function ref(name: string): Schema {

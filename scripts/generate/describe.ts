@@ -54,6 +54,7 @@ const who: Record<Access_Who, string> = {
   [Access_Who.USER]: "users, moderators and administrators",
   [Access_Who.MODERATOR]: "moderators and administrators",
   [Access_Who.ADMIN]: "administrators",
+  [Access_Who.SERVICE]: "other parts of the server",
 };
 
 const limits: Record<Access_Limit, string> = {

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { Config } from "@parlor/server";
+import { type Config, serviceNames } from "@parlor/server";
 
 /** The way this command line is called: through npm, or installed. */
 function commandName(): string {
@@ -12,8 +12,20 @@ function store(config: Config): string {
   return `PostgreSQL, database ${decodeURIComponent(pathname.slice(1))} on ${decodeURIComponent(hostname)}`;
 }
 
-function places(config: Config, url: string): (readonly [string, string])[] {
+type Place = readonly [name: string, place: string];
+
+/** A process that hosts a part of the services says so, and a client finds nothing there unless it is a gateway. */
+function places(config: Config, url: string): Place[] {
+  const { hosted } = config.services;
   const base = config.server.publicUrl ?? url;
+  const places: Place[] = hosted.length === serviceNames.length ? [] : [["Hosts", hosted.join(", ")]];
+  if (hosted.includes("gateway")) places.push(...forClients(config, base));
+  places.push(["Metrics", config.server.metrics === "off" ? "off" : `${base}/metrics`]);
+  if (hosted.some((name) => name !== "gateway")) places.push(["Store", store(config)]);
+  return places;
+}
+
+function forClients(config: Config, base: string): Place[] {
   const host = new URL(base).host;
   const grpc = config.server.grpcPort === undefined ? host : `${host}, and alone on port ${config.server.grpcPort}`;
   return [
@@ -22,8 +34,6 @@ function places(config: Config, url: string): (readonly [string, string])[] {
     ["REST", `${base}/api/v1`],
     ["WebSocket", `${base.replace(/^http/, "ws")}/api/v1/realtime`],
     ["gRPC", grpc],
-    ["Metrics", config.server.metrics === "off" ? "off" : `${base}/metrics`],
-    ["Store", store(config)],
   ];
 }
 

@@ -29,6 +29,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, Loader>>>> = {
     health: async () => (await import("./commands/health.ts")).healthCommand(),
     user: async () => (await import("./commands/user.ts")).userCommand(),
     token: async () => (await import("./commands/token.ts")).tokenCommand(),
+    key: async () => (await import("./commands/key.ts")).keyCommand(),
   },
   "Client:": {
     login: async () => (await import("./commands/login.ts")).loginCommand(),

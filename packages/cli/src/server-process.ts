@@ -38,16 +38,16 @@ async function openControl(config: Config, server: RunningServer, log: Log): Pro
   try {
     return await listenControl(config.server.dataDir, server.admin, log);
   } catch (error) {
-    log.warn({ err: error }, "There is no control socket: `parlor user` and `parlor token` cannot reach this server");
+    log.warn({ err: error }, "There is no control socket: `parlor user`, `parlor token` and `parlor key` cannot reach this server");
     return undefined;
   }
 }
 
 async function announce(config: Config, server: RunningServer, log: Log): Promise<void> {
   log.info({ url: server.url, port: server.port, pid: process.pid }, "Ready");
-  if (config.log.format === "json" || !server.admin) return;
-  const { users: admins } = await server.admin.listUsers({ role: "ADMIN" });
-  process.stderr.write(banner(config, server.url, admins.length > 0));
+  if (config.log.format === "json") return;
+  const hasAdmin = !server.admin || (await server.admin.listUsers({ role: "ADMIN" })).users.length > 0;
+  process.stderr.write(banner(config, server.url, hasAdmin));
 }
 
 async function run(config: Config, log: Log): Promise<void> {
@@ -63,7 +63,10 @@ async function run(config: Config, log: Log): Promise<void> {
   if (config.tls.certFile !== undefined) process.on("SIGHUP", server.reloadTls);
   // Otherwise it would be written at the end, which a server that is killed does not see.
   flushCompileCache();
-  log.info({ signal: await signal, drainMs: config.server.drainMs }, "Shutting down");
+  const end = await Promise.race([signal, server.lost]);
+  // Nothing can be stored or finished any more; clients come back to the process that is started in its place.
+  if (end instanceof Error) throw end;
+  log.info({ signal: end, drainMs: config.server.drainMs }, "Shutting down");
   await control?.close();
   await server.close();
   log.info({}, "Stopped");

@@ -25,7 +25,7 @@ test("every command explains itself, with an example", async () => {
 test("the help of the whole names commands, environment and exit codes", async () => {
   const { code, stdout } = await parlor(["--help"]);
   assert.equal(code, 0);
-  for (const expected of ["serve", "migrate", "user", "token", "login", "send", "tail", "PARLOR_TOKEN", "Exit codes:"])
+  for (const expected of ["serve", "migrate", "user", "token", "key", "login", "send", "tail", "PARLOR_TOKEN", "Exit codes:"])
     assert.ok(stdout.includes(expected), expected);
 });
 

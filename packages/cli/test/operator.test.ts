@@ -69,6 +69,28 @@ describe("while the server runs", () => {
     assert.equal(wrong.code, 2);
   });
 
+  test("a new key is made and shown to everybody, and tokens of the one before stay good", async () => {
+    const [, before] = /^KEY +USE +SINCE\n(\S+) +SIGNING +\S+Z\n$/.exec((await parlor(["key", "list"], env)).stdout) ?? [];
+    const url = env["PARLOR_URL"] ?? "";
+    const logIn = { method: "POST", headers: { "content-type": "application/json" } };
+    const answer = await fetch(`${url}/api/v1/auth/login`, { ...logIn, body: JSON.stringify({ username: "alice", password }) });
+    const { tokens } = (await answer.json()) as { tokens: { accessToken: string } };
+    const { stdout } = await parlor(["key", "rotate", "--json"], env);
+    const keys = JSON.parse(stdout) as { id: string; use: string }[];
+    assert.deepEqual(
+      keys.map(({ use }) => use),
+      ["NEXT", "SIGNING"],
+    );
+    assert.equal(keys[1]?.id, before);
+    const shown = (await (await fetch(`${url}/.well-known/jwks.json`)).json()) as { keys: { kid: string }[] };
+    assert.deepEqual(
+      shown.keys.map(({ kid }) => kid),
+      keys.map(({ id }) => id),
+    );
+    const me = await fetch(`${url}/api/v1/users/me`, { headers: { authorization: `Bearer ${tokens.accessToken}` } });
+    assert.equal(me.status, 200);
+  });
+
   test("another server cannot take the same data folder", async () => {
     const second = await parlor(["serve"], { PARLOR_DATA_DIR: env["PARLOR_DATA_DIR"] ?? "", PORT: "0", HOST: "127.0.0.1" });
     assert.equal(second.code, 3);

@@ -49,6 +49,18 @@ test("a second signal ends it at once", async (context) => {
   assert.equal((await running.ended).code, 130);
 });
 
+test("a process with a part of the services says which, and where clients find something", async () => {
+  const names = ["AUTH", "USERS", "ROOMS", "MESSAGES", "REALTIME"];
+  const urls = Object.fromEntries(names.map((name) => [`PARLOR_${name}_URL`, "http://127.0.0.1:1"]));
+  const { running, url } = await serve(cleanup, folder, { ...urls, PARLOR_SERVICES: "gateway", PARLOR_SERVICE_TOKEN: "x".repeat(32) });
+  await running.until("stderr", /Settings:/);
+  assert.match(running.stderr, /Hosts +gateway\n/);
+  assert.ok(running.stderr.includes(`${url}/api/v1\n`));
+  assert.doesNotMatch(running.stderr, /Store|administrator/);
+  running.process.kill("SIGTERM");
+  await running.ended;
+});
+
 test("with JSON asked for, nothing but JSON lines is written", async () => {
   const { running, url } = await serve(cleanup, folder, { PARLOR_LOG_FORMAT: "json" });
   await fetch(`${url}/api/v1/rooms`, { headers: { authorization: "Bearer not.a.token" } });

@@ -158,6 +158,22 @@ test("a gap is told, and delivery goes on behind it", async () => {
   assert.deepEqual(session.seqs, [901]);
 });
 
+test("a gap that is told after the welcome comes at its place, and no further than what is missing", async () => {
+  await using session = await Session.start({ resume: [{ roomId: ROOM, seq: 3 }] });
+  const gaps: Gap[] = [];
+  session.client.on("gap", (gap) => gaps.push(gap));
+  const { peer } = await session.connect([{ roomId: ROOM, lastSeq: 30, outcome: Welcome_Outcome.RECOVERED }]);
+  peer.send({ events: [sent(4), sent(5)] });
+  peer.send({ gaps: [{ roomId: ROOM, from: 5, to: 20 }] });
+  peer.send({ gaps: [{ roomId: ROOM, from: 1, to: 20 }], events: [sent(21)] });
+  await session.delivered(21);
+  assert.deepEqual(session.seqs, [4, 5, 21]);
+  assert.deepEqual(
+    gaps.map(({ roomId, from, to }) => [roomId, from, to]),
+    [[ROOM, 6, 20]],
+  );
+});
+
 test("with fillGaps a gap is read from the log, page by page, before what is live", async () => {
   await using session = await Session.start({ resume: [{ roomId: ROOM, seq: 3 }], fillGaps: true });
   session.client.on("gap", () => assert.fail("no gap is left to tell of"));

@@ -1,4 +1,5 @@
 import type { DescMethod, DescService, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import { MqttSessionsService } from "./gen/parlor/internal/v1/mqtt_sessions_pb.js";
 import { AuthService } from "./gen/parlor/v1/auth_pb.js";
 import { MessagesService } from "./gen/parlor/v1/messages_pb.js";
 import { PresenceService } from "./gen/parlor/v1/presence_pb.js";
@@ -8,6 +9,9 @@ import { UsersService } from "./gen/parlor/v1/users_pb.js";
 
 /** Every service of the contract. */
 export const services = [AuthService, UsersService, RoomsService, MessagesService, PresenceService, RealtimeService] as const;
+
+/** What parts of the server ask of each other beside the contract, and nobody else may ask. */
+export const internalServices = [MqttSessionsService] as const;
 
 /** Every method that answers one request with one response. */
 export const unaryMethods: readonly DescMethod[] = services.flatMap((service: DescService) =>

@@ -1,5 +1,6 @@
 // What a program that runs a server needs of it.
 
+export { serviceNames } from "./domain/service-names.ts";
 export type { Admin } from "./main/admin.ts";
 export { type Config, ConfigError, type Environment, loadConfig } from "./main/config.ts";
 export { type ControlSocket, listenControl } from "./main/control-socket.ts";

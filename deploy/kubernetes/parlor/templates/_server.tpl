@@ -71,9 +71,19 @@ volumeMounts:
 {{- end }}
 {{- end }}
 
-{{/* What a process hosts, and where the rest is. */}}
+{{/* What a process hosts, where the rest is, and by what they know each other. Clients' certificates mean nothing at the door. */}}
 {{- define "parlor.apartEnv" -}}
-{{ include "parlor.secretVariable" (dict "root" .root "variable" "PARLOR_SERVICE_TOKEN" "key" .root.Values.secretKeys.serviceToken) }}
+{{- $values := .root.Values -}}
+{{- if eq $values.services.trust "token" }}
+{{ include "parlor.secretVariable" (dict "root" .root "variable" "PARLOR_SERVICE_TOKEN" "key" $values.secretKeys.serviceToken) }}
+{{- else if not .component.door }}
+- name: PARLOR_TLS_CLIENT_CA_FILE
+  value: /run/secrets/tls/{{ $values.tls.caKey }}
+{{- end }}
+{{- if $values.tls.existingSecret }}
+- name: PARLOR_SERVICE_CA_FILE
+  value: /run/secrets/tls/{{ $values.tls.caKey }}
+{{- end }}
 - name: PARLOR_SERVICES
   value: {{ .component.services | quote }}
 {{- $service := printf "%s://%s" (include "parlor.scheme" .root) (include "parlor.fullname" .root) }}

@@ -65,6 +65,15 @@ export class Delivery {
     }
   }
 
+  /** What the connection will not bring, though its welcome said so. */
+  miss(gaps: readonly Gap[]): void {
+    for (const { roomId, from, to } of gaps) {
+      const { seq } = this.#cursors.get(roomId) ?? { seq: to };
+      // A fill that is under way finds out by itself.
+      if (to > seq && this.#fills.get(roomId) === undefined) this.#gapped(create(GapSchema, { roomId, from: Math.max(from, seq + 1), to }));
+    }
+  }
+
   #durable(event: Event): void {
     const { roomId, seq } = event;
     const fill = this.#fills.get(roomId);

@@ -168,6 +168,7 @@ export class Stream {
 
   #received(frame: ServerFrame): void {
     for (const reply of frame.replies) this.#outbox.settle(reply);
+    this.#delivery.miss(frame.gaps);
     this.#delivery.take(frame.events);
   }
 

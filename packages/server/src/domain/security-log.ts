@@ -14,7 +14,8 @@ export type SecurityEvent =
   | "access_denied"
   | "role_changed"
   | "deactivated"
-  | "reactivated";
+  | "reactivated"
+  | "signing_key_rotated";
 
 /** It never holds what somebody typed: a name that does not exist may be a password in the wrong field. */
 export interface SecurityRecord {

@@ -107,7 +107,15 @@ class RedisBus implements Bus, ObservableBus {
   #settle(): void {
     const changed = this.#changed;
     this.#changed = new Set();
-    void this.#session?.settle(changed, (channel) => this.#topics.has(channel));
+    void this.#listenTo(changed);
+  }
+
+  /** Whatever is published before Redis has confirmed does not come: whoever subscribed is told, as after a reconnect. */
+  async #listenTo(changed: Iterable<string>): Promise<void> {
+    const session = this.#session;
+    if (!session) return;
+    const added = await session.settle(changed, (channel) => this.#topics.has(channel));
+    if (!session.isOver) for (const channel of added) this.#tellGap(channel, [...(this.#topics.get(channel) ?? [])]);
   }
 
   async #run(attempted: () => void): Promise<void> {
@@ -149,12 +157,14 @@ class RedisBus implements Bus, ObservableBus {
     this.#connected = true;
     this.#tellReturn();
     if (missed.length > 0) this.#counts.gaps++;
-    for (const { channel, subscriptions } of missed) {
-      for (const subscription of subscriptions) {
-        if (this.#topics.get(channel)?.has(subscription)) this.#guard(subscription.onGap);
-      }
-    }
+    for (const { channel, subscriptions } of missed) this.#tellGap(channel, subscriptions);
     return true;
+  }
+
+  #tellGap(channel: string, subscriptions: readonly Subscription[]): void {
+    for (const subscription of subscriptions) {
+      if (this.#topics.get(channel)?.has(subscription)) this.#guard(subscription.onGap);
+    }
   }
 
   #received(channel: string, payload: Buffer): void {

@@ -4,7 +4,7 @@
 import { setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
 import pg from "pg";
-import { type Connection, type Database, DatabaseError, type SqlResult, type SqlValue } from "../ports/database.ts";
+import { type Connection, type Database, DatabaseError, type Perishable, type SqlResult, type SqlValue } from "../ports/database.ts";
 import { type DirectoryLock, lockDirectory } from "./directory-lock.ts";
 import { inTransaction, PgConnection } from "./pg-connection.ts";
 import { PreparedStatements } from "./pg-statements.ts";
@@ -71,7 +71,8 @@ const clientConfig = {
 };
 
 /** The port, and what tests and diagnostics may know beyond it. */
-export class PgliteDatabase implements Database {
+export class PgliteDatabase implements Database, Perishable {
+  readonly lost: Promise<DatabaseError>;
   readonly #client: pg.Client;
   readonly #stream: PgliteStream;
   readonly #syncs: Int32Array;
@@ -90,6 +91,7 @@ export class PgliteDatabase implements Database {
     this.#lock = lock;
     this.#single = new PgConnection({ client, statements: this.#statements, onRelease: () => {} });
     this.#upkeep = new PgliteUpkeep(this, () => this.syncs);
+    this.lost = new Promise((resolve) => stream.once("error", (cause) => resolve(stopped(cause))));
   }
 
   /** How often a file was synced to disk since the database was opened. */
@@ -149,6 +151,10 @@ export class PgliteDatabase implements Database {
 
   #assertOpen(): void {
     if (this.#closed !== undefined) throw new DatabaseError("unavailable", "the database is closed");
-    if (this.#stream.destroyed) throw new DatabaseError("unavailable", "the embedded database has stopped: start this process again");
+    if (this.#stream.destroyed) throw stopped(this.#stream.errored);
   }
+}
+
+function stopped(cause: unknown): DatabaseError {
+  return new DatabaseError("unavailable", "the embedded database has stopped: start this process again", { cause });
 }

@@ -4,7 +4,7 @@ import pg, { type ClientBase, type PoolConfig } from "pg";
 import { type Connection, type Database, DatabaseError, type Pooled, type SqlResult, type SqlValue } from "../ports/database.ts";
 import { inTransaction, PgConnection } from "./pg-connection.ts";
 import { toDatabaseError } from "./pg-errors.ts";
-import { PreparedStatements } from "./pg-statements.ts";
+import { PLAN_CACHE_MODE, PreparedStatements } from "./pg-statements.ts";
 import { columnTypes } from "./pg-values.ts";
 
 /** Where the database is: a URL, or its parts. What is left out comes from the PG... environment, as with psql. */
@@ -47,6 +47,15 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
   return database;
 }
 
+/** Plans that look dear for the sake of all partitions must not call up a compiler or other processes for a page of one room. */
+const sessionSettings = [
+  "TimeZone=UTC",
+  "default_transaction_isolation=read\\ committed",
+  `plan_cache_mode=${PLAN_CACHE_MODE}`,
+  "jit=off",
+  "max_parallel_workers_per_gather=0",
+];
+
 function poolConfig(options: PostgresOptions, statementTimeoutMs: number): PoolConfig {
   const { host, port, user, password, database } = options;
   const where = options.url === undefined ? { host, port, user, password, database } : { connectionString: options.url };
@@ -61,7 +70,7 @@ function poolConfig(options: PostgresOptions, statementTimeoutMs: number): PoolC
     statement_timeout: statementTimeoutMs,
     lock_timeout: options.lockTimeoutMs ?? 10_000,
     idle_in_transaction_session_timeout: 60_000,
-    options: "-c TimeZone=UTC -c default_transaction_isolation=read\\ committed",
+    options: sessionSettings.map((setting) => `-c ${setting}`).join(" "),
     types: columnTypes,
     // Calls on one connection are sent without waiting for the answers to those before.
     pipeline: true,

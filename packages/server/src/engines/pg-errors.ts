@@ -49,18 +49,28 @@ export function isStandby(error: unknown): boolean {
   return isServerError(error) && error.code === "25006";
 }
 
+/** Whether the driver knew that the session is lost, and sent nothing. It tells this by its words alone. */
+function wasNeverSent(error: unknown): boolean {
+  return error instanceof Error && error.message.endsWith("is not queryable");
+}
+
 /**
  * @param inDoubt whether the statement may have taken effect although its answer was lost.
  */
 export function toDatabaseError(error: unknown, inDoubt: boolean): DatabaseError {
   if (error instanceof DatabaseError) return error;
   const kind = kindOf(error, inDoubt);
-  const options = { cause: error, constraint: isServerError(error) ? (error.constraint ?? "") : "" };
+  const options = { cause: error, constraint: isServerError(error) ? constraintOf(error) : "" };
   return new DatabaseError(kind, messageOf(error), options);
 }
 
+/** The index of a partition refuses in its own name, such as messages_p3_id for messages_id. */
+function constraintOf({ constraint = "" }: ServerError): string {
+  return constraint.replace(/_p\d+_/, "_");
+}
+
 function kindOf(error: unknown, inDoubt: boolean): DatabaseErrorKind {
-  if (endsSession(error) && inDoubt) return "unknown_outcome";
+  if (endsSession(error) && inDoubt && !wasNeverSent(error)) return "unknown_outcome";
   if (!isServerError(error)) return "unavailable";
   if (isStalePlan(error)) return "retry";
   return kindByState.get(error.code) ?? kindByClass.get(error.code.slice(0, 2)) ?? "fault";

@@ -1,3 +1,9 @@
+/**
+ * A prepared statement is planned once. By itself PostgreSQL would plan most of ours anew each time, since a plan for any room looks
+ * as dear to it as all partitions together, of which it will open one; that took up to five times as long as the statement.
+ */
+export const PLAN_CACHE_MODE = "force_generic_plan";
+
 /** Prepared at the second use, so that texts made for one call do not fill the server's memory. */
 const MAX_PREPARED = 512;
 const MAX_SEEN = 2048;

@@ -3,6 +3,7 @@
 import { fsyncSync } from "node:fs";
 import { PGlite } from "@electric-sql/pglite";
 import { NodeFS } from "@electric-sql/pglite/nodefs";
+import { PLAN_CACHE_MODE } from "./pg-statements.ts";
 
 type InitParameters = Parameters<NodeFS["init"]>;
 type Emscripten = Awaited<ReturnType<NodeFS["init"]>>;
@@ -53,7 +54,7 @@ export class DurableFiles extends NodeFS {
  * Nothing gathers statistics in the background here: PostgreSQL would believe that a table which was empty when a statement was
  * first planned is empty still, and read all of it each time. Every statement of the store has an index.
  */
-const planning = ["enable_seqscan=off"];
+const planning = ["enable_seqscan=off", `plan_cache_mode=${PLAN_CACHE_MODE}`];
 
 /** PostgreSQL's arguments: PGlite's own, but synced if it is on disk, and with little memory. */
 export function startParameters(onDisk: boolean, sharedBuffers: string): string[] {

@@ -57,8 +57,8 @@ export class RedisSession {
       });
   }
 
-  /** Makes the subscriptions of these channels what is wanted. Resolves when Redis has confirmed; a refusal ends the session. */
-  async settle(channels: Iterable<string>, wanted: (channel: string) => boolean): Promise<void> {
+  /** Makes the subscriptions of these channels what is wanted. Resolves with the new ones when Redis has confirmed; a refusal ends the session. */
+  async settle(channels: Iterable<string>, wanted: (channel: string) => boolean): Promise<readonly string[]> {
     const coming: string[] = [];
     const going: string[] = [];
     for (const channel of channels) {
@@ -73,6 +73,7 @@ export class RedisSession {
       ...this.#groups(coming).map((group) => linkOf(group[0]).subscribe(group)),
     ];
     await Promise.all(commands).catch((error: Error) => this.#end(error));
+    return coming;
   }
 
   close(): void {

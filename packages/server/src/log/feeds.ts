@@ -254,8 +254,16 @@ export class Feeds {
     this.#unsubscribe.set(roomId, unsubscribe);
   }
 
-  /** After a gap every room is in doubt at once: they are looked up together. */
+  /** After a gap every room is in doubt at once: they are looked up together. What is being read may have been read before the gap. */
   #doubt(roomId: string): void {
+    const loading = this.#loading.get(roomId);
+    if (loading) {
+      void loading.promise.then(
+        () => this.#doubt(roomId),
+        () => undefined,
+      );
+      return;
+    }
     if (this.#doubtful.size === 0) setImmediate(() => void this.#clearDoubts().catch(this.#options.reportFault));
     this.#doubtful.add(roomId);
   }

@@ -1,7 +1,8 @@
 import { ParlorError } from "@parlor/contract";
+import { isRepeat, madeWhen } from "../domain/publication-key.ts";
 import { DatabaseError } from "../ports/database.ts";
+import { appendToLogs } from "../store/append.ts";
 import { storeOn } from "../store/kysely.ts";
-import { appendToLogs } from "../store/log-statements.ts";
 import type { BatchContext, Work } from "./batch.ts";
 import type { RoomFeed } from "./room-feed.ts";
 import { RoomTransaction } from "./room-transaction.ts";
@@ -27,7 +28,8 @@ export async function commitFromMemory(
   const rooms = new Map(
     [...known].map(([roomId, feed]) => [
       roomId,
-      new RoomTransaction(store, now, { roomId, lastSeq: feed?.head ?? 0, policy: feed?.policy.fork() }),
+      // The feed's own string: whoever follows the room compares with it for each event.
+      new RoomTransaction(store, now, { roomId: feed?.roomId ?? roomId, lastSeq: feed?.head ?? 0, policy: feed?.policy.fork() }),
     ]),
   );
   try {
@@ -49,8 +51,14 @@ export async function commitFromMemory(
   }
 }
 
+/** Whether memory cannot tell that a message with a key of the server's own making is not stored already (`sends.ts`). */
+function mayBeRepeat(key: string, feed: RoomFeed): boolean {
+  const made = madeWhen(key);
+  return made !== undefined && (isRepeat(key) || made <= feed.repeatHeardAt);
+}
+
 function isKnown({ draft, inDoubt }: Send, feed: RoomFeed | undefined): boolean {
-  if (inDoubt || !feed?.isCurrent) return false;
+  if (inDoubt || !feed?.isCurrent || mayBeRepeat(draft.clientMessageId, feed)) return false;
   const { policy } = feed;
   return !policy.deleted && policy.rules.slowModeSeconds === 0 && policy.member(draft.caller.userId) !== undefined;
 }

@@ -1,4 +1,4 @@
-import type { RoomEvent } from "../domain/room-event.ts";
+import { RoomEvent } from "../domain/room-event.ts";
 
 /** The newest events of a room, without holes, bounded in number and in encoded bytes. */
 export class Ring {
@@ -15,7 +15,9 @@ export class Ring {
   }
 
   push(event: RoomEvent): void {
-    this.#events.push(event);
+    // Only the bytes are kept. The event's other forms serve those who are here now; held for whoever comes back, they would be most
+    // of the ring's memory.
+    this.#events.push(RoomEvent.stored(event.roomId, event.seq, event.binary));
     this.#bytes += event.binary.length;
     while (this.#events.length - this.#start > this.#maxEvents || this.#bytes > this.#maxBytes) this.#drop();
   }

@@ -1,4 +1,5 @@
 import type { Kysely } from "kysely";
+import { isRepeat } from "../domain/publication-key.ts";
 import { RoomEvent } from "../domain/room-event.ts";
 import type { MemberPolicy, RoomPolicy } from "../domain/room-policy.ts";
 import { eventsAfter } from "../store/events.ts";
@@ -35,6 +36,8 @@ export class RoomFeed {
   pins = 0;
   /** Kept by Feeds: when it was last asked for (performance.now). */
   usedAt = performance.now();
+  /** When this node last heard of a message that its author may have sent before (`publicationKey`; milliseconds since 1970). */
+  repeatHeardAt = Date.now();
   readonly #store: Kysely<Schema>;
   readonly #limits: FeedLimits;
   #ring: Ring;
@@ -179,6 +182,7 @@ export class RoomFeed {
   #append(events: readonly RoomEvent[]): void {
     for (const event of events) {
       this.policy.apply(event.event);
+      if (holdsRepeat(event)) this.repeatHeardAt = Date.now();
       // The text of a deleted message was taken out of the Store; memory must not give it away either.
       if (event.event.kind.case === "messageDeleted") this.#ring = new Ring(this.#limits.ringEvents, this.#limits.ringBytes);
       this.#ring.push(event);
@@ -187,4 +191,8 @@ export class RoomFeed {
     this.#target = Math.max(this.#target, this.head);
     this.#observe(this, events);
   }
+}
+
+function holdsRepeat({ event: { kind } }: RoomEvent): boolean {
+  return kind.case === "messageSent" && isRepeat(kind.value.message?.clientMessageId ?? "");
 }

@@ -2,8 +2,9 @@ import { hash } from "node:crypto";
 import { Code, ParlorError, Reason } from "@parlor/contract";
 import type { Caller } from "../domain/call.ts";
 import { mayRead, requirePoster, type Standing, slowModeMs } from "../domain/permissions.ts";
+import { familyOf, isRepeat, madeWhen, type Relatives, relativesOf } from "../domain/publication-key.ts";
 import { exhausted, notExisting } from "../domain/refusals.ts";
-import { findByIds, findByKeys, findMembers, type Session } from "../store/log-statements.ts";
+import { findByIds, findByKeys, findMembers, findNewestOf, type Session } from "../store/log-statements.ts";
 import { findMember, updateMember } from "../store/members.ts";
 import type { MessageRow } from "../store/messages.ts";
 import type { RoomTransaction } from "./room-transaction.ts";
@@ -30,6 +31,10 @@ export class SendRun {
   readonly #drafts: readonly SendDraft[];
   /** Messages by key: those in the store and those of this run. */
   readonly #byKey = new Map<string, MessageRow>();
+  /** By draft, messages in the store that may be the same one sent before under a key which its author does not know. */
+  readonly #relatives = new Map<SendDraft, MessageRow>();
+  /** The newest of this run, by family of keys. */
+  readonly #newest = new Map<string, MessageRow>();
   readonly #doubtful: readonly SendDraft[];
   /** By id, those of an earlier try that has succeeded after all. */
   readonly #stored = new Map<string, MessageRow>();
@@ -49,14 +54,26 @@ export class SendRun {
     const standing = await room.standing(draft.caller);
     if (!mayRead(standing)) throw notExisting();
     // A repeat is answered like the first time even where the author may no longer write: it asks what became of a message.
-    const first = draft.clientMessageId === "" ? undefined : this.#byKey.get(keyOf(draft));
+    const first = draft.clientMessageId === "" ? undefined : (this.#byKey.get(keyOf(draft)) ?? this.#relativeOf(draft));
     if (first) return repeatOf(first, draft);
     requirePoster(standing, room.now.getTime());
     await this.#slowDown(draft, room, standing);
     const row = this.#append(draft, room);
     this.rows.push(row);
-    if (draft.clientMessageId !== "") this.#byKey.set(keyOf(draft), row);
+    if (draft.clientMessageId !== "") this.#remember(draft, row);
     return { row, duplicate: false };
+  }
+
+  #remember(draft: SendDraft, row: MessageRow): void {
+    this.#byKey.set(keyOf(draft), row);
+    if (madeWhen(draft.clientMessageId) !== undefined) this.#newest.set(placeOf(draft) + familyOf(draft.clientMessageId), row);
+  }
+
+  #relativeOf(draft: SendDraft): MessageRow | undefined {
+    const here = this.#newest.get(placeOf(draft) + familyOf(draft.clientMessageId));
+    const relatives = here && relativesOf(draft.clientMessageId);
+    const key = here?.client_message_id ?? "";
+    return relatives && key >= relatives.low && (isRepeat(key) || !relatives.repeatsOnly) ? here : this.#relatives.get(draft);
   }
 
   #append(draft: SendDraft, room: RoomTransaction): MessageRow {
@@ -76,9 +93,9 @@ export class SendRun {
     return row;
   }
 
-  /** Reads the messages that were sent under the same keys, and those of an earlier try. */
+  /** Reads the messages that were sent under the same keys, or under related ones, and those of an earlier try. */
   async findRepeats(): Promise<void> {
-    await Promise.all([this.#findStored(), this.#findByKeys()]);
+    await Promise.all([this.#findStored(), this.#findByKeys(), this.#findRelatives()]);
   }
 
   async #findStored(): Promise<void> {
@@ -91,6 +108,15 @@ export class SendRun {
     if (keys.length === 0) return;
     for (const row of await findByKeys(this.#session, keys))
       this.#byKey.set(`${row.room_id} ${row.author_id} ${row.client_message_id}`, row);
+  }
+
+  async #findRelatives(): Promise<void> {
+    const drafts = this.#drafts.filter((draft) => relativesOf(draft.clientMessageId));
+    if (drafts.length === 0) return;
+    const ranges = drafts.map(({ roomId, caller, clientMessageId }) => {
+      return { roomId, authorId: caller.userId, ...(relativesOf(clientMessageId) as Relatives) };
+    });
+    for (const { range, ...row } of await findNewestOf(this.#session, ranges)) this.#relatives.set(drafts[range] as SendDraft, row);
   }
 
   /** Reads the authors that memory does not know. */
@@ -131,7 +157,12 @@ function repeatOf(first: MessageRow, draft: SendDraft): SendResult {
 }
 
 function keyOf(draft: SendDraft): string {
-  return `${draft.roomId} ${draft.caller.userId} ${draft.clientMessageId}`;
+  return placeOf(draft) + draft.clientMessageId;
+}
+
+/** Whose keys these are. */
+function placeOf(draft: SendDraft): string {
+  return `${draft.roomId} ${draft.caller.userId} `;
 }
 
 function contentHash(text: string): Buffer {

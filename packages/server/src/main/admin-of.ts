@@ -1,9 +1,10 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { ApiToken_Scope, CreateApiTokenRequestSchema, invalidFields, type User, User_Role, violationsOf } from "@parlor/contract";
+import type { Auth } from "../services/auth/create-auth.ts";
 import { createOperator } from "../services/users/operator.ts";
 import type { Accounts } from "./accounts.ts";
-import type { Admin, AdminToken, AdminUser, RoleName, ScopeName } from "./admin.ts";
+import type { Admin, AdminKey, AdminToken, AdminUser, RoleName, ScopeName } from "./admin.ts";
 
 /** The operator's commands on these accounts. */
 export function adminOf({ auth, users }: Accounts): Admin {
@@ -17,7 +18,18 @@ export function adminOf({ auth, users }: Accounts): Admin {
       users: (await operator.listUsers({ ...(role && { role: User_Role[role] }), ...(after && { after }) })).map(adminUser),
     }),
     createToken: async (request) => createToken({ auth, users }, request),
+    listKeys: () => listKeys(auth),
+    rotateKey: async () => {
+      await auth.keys.rotate();
+      users.securityLog.record({ event: "signing_key_rotated", requestId: "", protocol: "internal", address: "" });
+      return listKeys(auth);
+    },
   };
+}
+
+async function listKeys({ keys }: Auth): Promise<{ readonly keys: readonly AdminKey[] }> {
+  const states = await keys.list();
+  return { keys: states.map(({ kid, use, createdAt }) => ({ id: kid, use, ...(createdAt && { createdAt: createdAt.toISOString() }) })) };
 }
 
 async function createToken(

@@ -1,4 +1,4 @@
-// What the operator of a server may do without an account: the commands of `parlor user` and `parlor token`. Requests and
+// What the operator of a server may do without an account: the commands of `parlor user`, `parlor token` and `parlor key`. Requests and
 // results are plain data, so that they can cross the control socket.
 
 /** A role's name, as in the contract's User.Role. */
@@ -26,6 +26,16 @@ export interface AdminToken {
   readonly expiresAt?: string;
 }
 
+/** A key that signs access tokens, or has. */
+export interface AdminKey {
+  /** The `kid` of tokens and of /.well-known/jwks.json. */
+  readonly id: string;
+  /** NEXT: it signs as soon as every node knows it. ACCEPTED: what it has signed is good still. */
+  readonly use: "NEXT" | "SIGNING" | "ACCEPTED";
+  /** RFC 3339; left out for a key of PARLOR_SIGNING_KEY_FILE. */
+  readonly createdAt?: string;
+}
+
 /** Every method fails with a ParlorError. People are named by their user name. */
 export interface Admin {
   createUser(request: {
@@ -46,4 +56,8 @@ export interface Admin {
     /** RFC 3339; left out, the token does not expire. */
     readonly expiresAt?: string;
   }): Promise<AdminToken>;
+  /** The newest first. */
+  listKeys(request: object): Promise<{ readonly keys: readonly AdminKey[] }>;
+  /** Makes a key, which signs soon; the one before is still accepted, older ones no more. Answers as `listKeys`. */
+  rotateKey(request: object): Promise<{ readonly keys: readonly AdminKey[] }>;
 }

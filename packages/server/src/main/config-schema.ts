@@ -92,7 +92,10 @@ const tls = section("TLS", {
 });
 
 const database = section("Database", {
-  url: optionalPostgresUrl("DATABASE_URL", "The PostgreSQL database. Without it, and without `DB_HOST`, the embedded database is used."),
+  url: optionalPostgresUrl(
+    "DATABASE_URL",
+    "The PostgreSQL database; its `sslmode` says whether TLS is used. Without it, and without `DB_HOST`, the embedded database is used.",
+  ),
   host: optionalText("DB_HOST", "The host of the PostgreSQL database, or the folder of its socket, instead of `DATABASE_URL`."),
   port: optionalInteger("DB_PORT", [1, 65535], "The port of the PostgreSQL database; 5432 when left out."),
   user: optionalText("DB_USER", "The database user; `parlor` when left out."),

@@ -2,6 +2,7 @@ import { clientVariables, schema } from "./config-schema.ts";
 import { nearest } from "./nearest.ts";
 import { servicesProblems } from "./services-config.ts";
 import type { Section, Setting } from "./settings.ts";
+import { sslModes } from "./ssl-mode.ts";
 
 type Schema = typeof schema;
 type Values<S> =
@@ -84,6 +85,14 @@ function databaseProblems(env: Environment): string[] {
     : [`DB_HOST must be set when ${parts.join(", ")} is: without it the embedded database would be used.`];
 }
 
+/** The driver takes it for what a URL does not say; of a word that it does not know it makes a connection without TLS. */
+function sslModeProblems(env: Environment): string[] {
+  const mode = env["PGSSLMODE"] ?? "";
+  const isUsed = (env["DATABASE_URL"] ?? "") !== "" || (env["DB_HOST"] ?? "") !== "";
+  if (!isUsed || mode === "" || sslModes.some((known) => known === mode)) return [];
+  return [`PGSSLMODE must be one of ${sslModes.join(", ")}, not ${JSON.stringify(mode)}.`];
+}
+
 function tlsProblems(env: Environment): string[] {
   const [cert = "", key = "", ca = ""] = ["PARLOR_TLS_CERT_FILE", "PARLOR_TLS_KEY_FILE", "PARLOR_TLS_CLIENT_CA_FILE"].map(
     (name) => env[name],
@@ -109,7 +118,7 @@ export function readSettings(env: Environment): Settings {
     const values = Object.entries<Setting<unknown>>(part.settings).map(([key, setting]) => [key, read(setting, env, problems)]);
     return [name, Object.fromEntries(values)];
   });
-  problems.push(...databaseProblems(env), ...tlsProblems(env), ...unknownVariables(env));
+  problems.push(...databaseProblems(env), ...sslModeProblems(env), ...tlsProblems(env), ...unknownVariables(env));
   const settings = Object.fromEntries(sections) as Settings;
   if (problems.length === 0) problems.push(...servicesProblems(settings.services, settings), ...redisProblems(settings));
   if (problems.length > 0) throw new ConfigError(problems);

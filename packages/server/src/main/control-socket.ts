@@ -1,5 +1,5 @@
-// The way in for whoever may read the data folder: a Unix socket in it, for the commands of `parlor user` and `parlor token`
-// while the server runs. One line of JSON with the request, {"command", "request"}; one with the answer, {"result"} or {"error"}.
+// The way in for whoever may read the data folder: a Unix socket in it, for the commands of `parlor user`, `parlor token` and
+// `parlor key` while the server runs. One line of JSON with the request, {"command", "request"}; one with the answer, {"result"} or {"error"}.
 
 import { mkdir, unlink } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
@@ -18,7 +18,16 @@ export interface ControlSocket {
 }
 
 /** What can be asked for. */
-export const adminCommands: readonly (keyof Admin)[] = ["createUser", "setRole", "deactivate", "reactivate", "listUsers", "createToken"];
+export const adminCommands: readonly (keyof Admin)[] = [
+  "createUser",
+  "setRole",
+  "deactivate",
+  "reactivate",
+  "listUsers",
+  "createToken",
+  "listKeys",
+  "rotateKey",
+];
 
 /** Where the socket of a data folder is, relative when that is shorter: systems take no more than about 100 bytes. */
 export function controlSocketPath(dataDir: string): string {

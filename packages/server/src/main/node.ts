@@ -4,7 +4,7 @@ import { tracedBus } from "../engines/bus-traced.ts";
 import { tracedDatabase } from "../engines/database-traced.ts";
 import type { Bus } from "../ports/bus.ts";
 import { type Clock, systemClock } from "../ports/clock.ts";
-import type { Database, Pooled } from "../ports/database.ts";
+import type { Database, Perishable, Pooled } from "../ports/database.ts";
 import { type Log, noLog } from "../ports/log.ts";
 import type { Metrics } from "../ports/metrics.ts";
 import type { Tracing } from "../ports/tracing.ts";
@@ -44,6 +44,8 @@ export interface Base {
 /** What the parts of a node share: a process that works with the Store. */
 export interface Node extends Base {
   readonly database: Database;
+  /** Where the database is one that can stop for good: resolves when it has, with why. */
+  readonly lost: Promise<Error> | undefined;
   readonly store: Kysely<Schema>;
 }
 
@@ -60,13 +62,13 @@ export async function openBase(config: Config, { log: given = noLog, clock = sys
 
 /** Opens the database, with a schema that is up to date. @throws DatabaseError, SchemaError */
 export async function openNode(base: Base, given: StartOptions): Promise<Node> {
-  const database = given.database ?? (await openDatabase(base.config.database));
+  const database: Database & Partial<Perishable> = given.database ?? (await openDatabase(base.config.database));
   try {
     await migrate(storeOver(database));
     for (const warning of await durabilityWarnings(database)) base.log.warn({}, warning);
     watchSessions(database, base.metrics);
     const traced = base.tracing === undefined ? database : tracedDatabase(database, base.tracing);
-    return { ...base, database: traced, store: storeOver(traced) };
+    return { ...base, database: traced, lost: database.lost, store: storeOver(traced) };
   } catch (error) {
     await database.close();
     throw error;

@@ -5,13 +5,14 @@ import type { Hub } from "../realtime/hub.ts";
 import { Dispatcher } from "../services/dispatcher.ts";
 import { RemoteIdentities } from "../services/remote/remote-identities.ts";
 import { RemoteRealtime } from "../services/remote/remote-realtime.ts";
+import { RemoteSessions } from "../services/remote/remote-sessions.ts";
 import { type Listener, listen } from "../transports/listen.ts";
 import { openAccounts } from "./accounts.ts";
 import type { Admin } from "./admin.ts";
 import { adminOf } from "./admin-of.ts";
 import { openBridge } from "./bridge.ts";
 import type { Config } from "./config.ts";
-import { type Mqtt, openMqtt } from "./mqtt.ts";
+import { type Mqtt, type MqttParts, openMqtt, openSessions } from "./mqtt.ts";
 import { type Base, type Node, openBase, openNode, type StartOptions } from "./node.ts";
 import { operationsOf } from "./operations.ts";
 import { Places } from "./places.ts";
@@ -32,6 +33,8 @@ export interface RunningServer {
   readonly mqttPort: number | undefined;
   /** Where a browser on this machine finds it, without a slash at its end. */
   readonly url: string;
+  /** Resolves when the server can only be started again, with why. */
+  readonly lost: Promise<Error>;
   /** Where the auth service is. */
   readonly admin: Admin | undefined;
   /** Reads the TLS files now; they are read by themselves some seconds after they changed. */
@@ -68,7 +71,8 @@ async function open(node: Node, places: Places): Promise<Opened> {
   const accounts = await openAccounts(node.config, node.store, node.bus, node.clock, securityLog(node.log));
   const rooms = places.has("rooms", "messages", "realtime") ? openRooms(node) : undefined;
   const hub = rooms && places.has("realtime") ? openHub(node, accounts, rooms) : undefined;
-  return { accounts, rooms, hub };
+  const sessions = places.has("gateway", "realtime") ? openSessions(node) : undefined;
+  return { accounts, rooms, hub, sessions };
 }
 
 async function serve(base: Base, places: Places, here: Here | undefined, tls: TlsFiles | undefined): Promise<RunningServer> {
@@ -84,7 +88,7 @@ async function serve(base: Base, places: Places, here: Here | undefined, tls: Tl
   here?.hub?.start(dispatcher);
   if (places.has("rooms")) here?.rooms?.purge.start();
   if (places.has("rooms")) here?.rooms?.retention.start();
-  const mqtt = config.server.mqtt && realtime && places.has("gateway") ? openMqtt(base, here?.node, dispatcher, realtime) : undefined;
+  const mqtt = realtime && places.has("gateway") ? mqttOf(base, places, here, { api: dispatcher, realtime }) : undefined;
   const listener = await listen({
     config: { ...config.server, connectionsPerAddress: config.limits.connectionsPerAddress, frameBytes: config.limits.frameBytes },
     api: dispatcher,
@@ -117,6 +121,7 @@ async function serve(base: Base, places: Places, here: Here | undefined, tls: Tl
     grpcPort: listener.grpcPort,
     mqttPort: listener.mqttPort,
     url: config.server.publicUrl ?? listener.url,
+    lost: here?.node.lost ?? new Promise(() => {}),
     admin: here && places.has("auth") ? adminOf(here.accounts) : undefined,
     reloadTls: () => tls?.reload(),
     close,
@@ -124,8 +129,14 @@ async function serve(base: Base, places: Places, here: Here | undefined, tls: Tl
 }
 
 /** Only a gateway has clients whose streams are elsewhere. */
-function remoteRealtime(places: Places, { metrics }: Base): RemoteRealtime | undefined {
-  return places.has("gateway") ? new RemoteRealtime(places.elsewhere("realtime").channel, metrics) : undefined;
+function remoteRealtime(places: Places, base: Base): RemoteRealtime | undefined {
+  return places.has("gateway") ? new RemoteRealtime(places.elsewhere("realtime").channel, base) : undefined;
+}
+
+function mqttOf(base: Base, places: Places, here: Here | undefined, parts: Pick<MqttParts, "api" | "realtime">): Mqtt | undefined {
+  if (!base.config.server.mqtt) return undefined;
+  const kept = here?.sessions ?? new RemoteSessions(places.elsewhere("realtime").channel);
+  return openMqtt(base, { ...parts, kept }, base.clustered || places.areAllHere);
 }
 
 function contractFile(name: string): string {
@@ -146,6 +157,7 @@ async function quiet(
   realtime?.drain(comeBackMs);
   await listener.close(config.server.drainMs);
   await mqtt?.close();
+  here?.sessions?.close();
   await rooms?.writer.idle();
   await rooms?.purge.stop();
   await rooms?.retention.stop();

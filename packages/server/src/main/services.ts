@@ -1,9 +1,11 @@
-import { AuthService, MessagesService, PresenceService, RoomsService, UsersService } from "@parlor/contract";
+import { AuthService, MessagesService, MqttSessionsService, PresenceService, RoomsService, UsersService } from "@parlor/contract";
 import type { Caller } from "../domain/call.ts";
 import { RateLimiter } from "../domain/rate-limits.ts";
+import type { DatabaseSessions } from "../realtime/database-sessions.ts";
 import type { Hub } from "../realtime/hub.ts";
 import { type DispatcherOptions, type Hosted, hosted } from "../services/dispatcher.ts";
 import { createMessagesService } from "../services/messages/messages-service.ts";
+import { createMqttSessionsService } from "../services/mqtt-sessions/mqtt-sessions-service.ts";
 import { createPresenceService } from "../services/presence/presence-service.ts";
 import { createRoomsService } from "../services/rooms/rooms-service.ts";
 import { SharedLimits } from "../services/shared-limits.ts";
@@ -23,10 +25,16 @@ export interface Opened {
   /** Where rooms, messages or their streams are. */
   readonly rooms: Rooms | undefined;
   readonly hub: Hub | undefined;
+  /** Where MQTT clients are, or their streams. */
+  readonly sessions: DatabaseSessions | undefined;
 }
 
 /** The services that this process hosts. */
-export function servicesHere({ config, store, clock, metrics }: Node, places: Places, { accounts, rooms, hub }: Opened): Hosted[] {
+export function servicesHere(
+  { config, store, clock, metrics }: Node,
+  places: Places,
+  { accounts, rooms, hub, sessions }: Opened,
+): Hosted[] {
   const { auth, users } = accounts;
   const here: Hosted[] = [];
   if (places.has("auth")) {
@@ -41,6 +49,7 @@ export function servicesHere({ config, store, clock, metrics }: Node, places: Pl
     if (places.has("messages")) here.push(hosted(MessagesService, createMessagesService(messages)));
   }
   if (hub) here.push(hosted(PresenceService, createPresenceService({ store, presences: hub.presences })));
+  if (sessions && places.has("realtime")) here.push(hosted(MqttSessionsService, createMqttSessionsService(sessions)));
   return here;
 }
 

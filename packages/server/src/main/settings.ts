@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { parseRedisUrl } from "../engines/redis-url.ts";
+import { sslModeProblem } from "./ssl-mode.ts";
 
 /** One setting: the environment variable that sets it, what it accepts, and what it means. */
 export interface Setting<T> {
@@ -158,9 +159,15 @@ function urlWith(protocols: readonly string[], text: string): URL | undefined {
 }
 
 export function optionalPostgresUrl(variable: string, doc: string): Setting<string | undefined> {
+  const read = (text: string): URL | undefined => urlWith(["postgres:", "postgresql:"], text);
+  const problem = (text: string): string => {
+    const url = read(text);
+    return url === undefined ? "it has another form; special characters in it must be percent-encoded" : sslModeProblem(url);
+  };
   const kind = {
     accepts: "a URL like postgres://user:password@host:5432/name",
-    parse: (text: string) => (urlWith(["postgres:", "postgresql:"], text) ? text : undefined),
+    parse: (text: string) => (problem(text) === "" ? text : undefined),
+    problem,
   };
   return optional(variable, kind, doc, true);
 }

@@ -6,14 +6,15 @@ export type BusHandler = (payload: Uint8Array) => void;
  * weak, since the Store is the truth and whoever listens must bear it:
  * - a payload reaches the subscribers of its topic on the other nodes at most once each, never on the node that published it;
  * - payloads that one node publishes to one topic arrive in that order, except for those that are lost;
- * - after a loss that the bus knows of (a reconnect), `onGap` of every subscription is called once.
+ * - after a loss that the bus knows of (a reconnect), `onGap` of every subscription is called once;
+ * - a subscription that does not take effect at once is told by `onGap`, once, when it has: what was published before may be lost.
  */
 export interface Bus {
   /** Publishes to the other nodes. Never throws and never waits: a payload that cannot go now is lost. */
   publish(topic: string, payload: Uint8Array): void;
   /**
-   * Listens to a topic until the returned function is called. What others publish reaches it from shortly afterwards on: on a
-   * network, after a round trip.
+   * Listens to a topic until the returned function is called. What others publish reaches it from now on, or on a network after a
+   * round trip, which ends with `onGap`.
    */
   subscribe(topic: string, handler: BusHandler, onGap: () => void): () => void;
   /** Ends every subscription and releases every resource. */

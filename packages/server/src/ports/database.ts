@@ -42,6 +42,12 @@ export interface Database {
   close(): Promise<void>;
 }
 
+/** What an engine tells that can stop for good while the process lives. */
+export interface Perishable {
+  /** Resolves when every further call will fail, with why; never rejects. */
+  readonly lost: Promise<DatabaseError>;
+}
+
 /** What an engine with several sessions tells of them. */
 export interface Pooled {
   readonly sessions: {
@@ -55,7 +61,7 @@ export interface Pooled {
 
 /**
  * What went wrong, as far as a caller can act on it:
- * - `unique`, `foreign_key`, `check`: a constraint refused the row; `constraint` names it;
+ * - `unique`, `foreign_key`, `check`: a constraint refused the row; `constraint` names it, by the whole table where partition `table_pN` has refused;
  * - `retry`: deadlock, serialization failure or lock time-out; the transaction was rolled back and may be tried again;
  * - `unavailable`: the database did not take the call, or the connection was lost before COMMIT was sent; may be tried again;
  * - `unknown_outcome`: the connection was lost while COMMIT was under way; it may or may not have taken effect;

@@ -1,3 +1,5 @@
+import { create } from "@bufbuild/protobuf";
+import { ServerFrameSchema } from "@parlor/contract";
 import type { RoomEvent } from "../domain/room-event.ts";
 import { type Follower, fits, split } from "./room-channel.ts";
 
@@ -19,8 +21,8 @@ export async function catchUp(follower: Follower, after: number): Promise<void> 
     const events = recent ?? (await feed.page(cursor)).filter(({ seq }) => seq <= feed.head);
     const runs = [...split(events, frameBytes)];
     if (recent && runs.length === 1 && fits(follower, recent)) return cutOver(follower, recent);
-    if (events[0] && events[0].seq !== cursor + 1)
-      raise(`Retention has removed event ${cursor + 1} of room ${feed.roomId} under a reader.`);
+    // Retention removes only the head of a log, and may do so under a reader.
+    if (events[0] && events[0].seq > cursor + 1) tellOfGap(follower, cursor + 1, events[0].seq - 1);
     for (const run of runs) {
       await writePaced(follower, run);
       cursor = run.at(-1)?.seq ?? raise(`The log of room ${feed.roomId} ends at ${cursor}, before its head ${feed.head}.`);
@@ -55,6 +57,10 @@ function write({ connection, gone }: Follower, events: readonly RoomEvent[]): vo
   const first = events[0];
   const format = first && !gone ? connection.sink.formatFor(first) : undefined;
   if (format) connection.deliver(format.events(events), events);
+}
+
+function tellOfGap({ connection, channel, gone }: Follower, from: number, to: number): void {
+  if (!gone) connection.deliver(connection.sink.encode(create(ServerFrameSchema, { gaps: [{ roomId: channel.feed.roomId, from, to }] })));
 }
 
 /** Waits for a reader that has much to take, so that catching up needs no more memory than being live. */

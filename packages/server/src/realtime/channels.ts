@@ -32,7 +32,8 @@ export class Channels {
     const follower: Follower = { connection, channel: this.#of(feed), gone: false, live: false };
     this.#feeds.pin(feed);
     follower.channel.followers++;
-    connection.followers.set(roomId, follower);
+    // The feed's own string: each reader has read another copy of the id from the Store.
+    connection.followers.set(feed.roomId, follower);
     return follower;
   }
 

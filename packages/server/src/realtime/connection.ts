@@ -21,6 +21,11 @@ export interface Connection {
   refuse(id: number, error: ParlorError): void;
   /** Any sign of life that is not a frame, such as a WebSocket pong. */
   alive(): void;
+  /**
+   * How long after its end its person appears offline, if it was the last connection (milliseconds, at most as long as usual);
+   * undefined for as long as usual.
+   */
+  offlineAfter(ms: number | undefined): void;
   /** The network connection is gone. */
   closed(): void;
   /** Where it stands in a room: the `seq` after which its next event comes; undefined for a room that it does not follow. */

@@ -67,17 +67,4 @@ export interface DurableSessions {
    * @throws ParlorError RESOURCE_EXHAUSTED when the person has too many sessions
    */
   claim(claim: SessionClaim, owner: SessionOwner): Promise<SessionHold>;
-  /** The greatest key of a person's messages in a room between two keys: what a repeat is told by. */
-  greatestKey(place: { readonly roomId: string; readonly authorId: string }, from: string, to: string): Promise<string | undefined>;
 }
-
-/** For a process that has no Store: each session ends with its connection. */
-export const transientSessions: DurableSessions = {
-  async claim(): Promise<SessionHold> {
-    const done = (): Promise<void> => Promise.resolve();
-    return { stored: undefined, expirySeconds: 0, subscribed: done, unsubscribed: done, leave: done, moved() {} };
-  },
-  async greatestKey(): Promise<undefined> {
-    return undefined;
-  },
-};

@@ -1,57 +1,28 @@
-import { Code, ParlorError, Reason } from "@parlor/contract";
-import type { Kysely } from "kysely";
 import type { Bus } from "../ports/bus.ts";
-import {
-  beginningsOf,
-  countMqttSessions,
-  deleteExpiredMqttSessions,
-  deleteMqttCursors,
-  deleteMqttSession,
-  greatestKeyBetween,
-  type HeldSession,
-  leaveMqttSession,
-  lockMqttSession,
-  type MqttCursorRow,
-  type MqttSessionRow,
-  mqttCursors,
-  putMqttCursors,
-  putMqttSeen,
-  putMqttSubscriptions,
-  seenWithinSeconds,
-  takeMqttSession,
-} from "../store/mqtt-sessions.ts";
-import type { Schema } from "../store/schema.ts";
-import type {
-  DurableSessions,
-  SessionClaim,
-  SessionCursor,
-  SessionHold,
-  SessionKey,
-  SessionOwner,
-  StoredSession,
-  StoredSubscription,
-} from "./durable-session.ts";
-import { Hold, movedCursors, type SessionKeeper } from "./session-hold.ts";
+import { type HeldSession, seenWithinSeconds } from "../store/mqtt-sessions.ts";
+import type { DurableSessions, SessionClaim, SessionHold, SessionOwner, StoredSubscription } from "./durable-session.ts";
+import { Hold, type SessionKeeper, takeState } from "./session-hold.ts";
 import { SessionOwners } from "./session-owners.ts";
+import type { SessionState, SessionStore } from "./session-store.ts";
 
 export interface StoredSessionsOptions {
-  readonly store: Kysely<Schema>;
+  readonly sessions: SessionStore;
   readonly bus: Bus;
   /** How long a session is kept at most without its client (seconds). */
   readonly longestSeconds: number;
-  /** Most sessions of one person. */
-  readonly sessionsPerUser: number;
+  /** Whether the bus tells when a connection elsewhere takes a session. */
+  readonly isTold: boolean;
   readonly reportFault: (error: unknown) => void;
 }
 
 /** How late a cursor that moved is stored (milliseconds): after a crash, so much is sent again. */
 const saveMs = 1000;
-/** Cursors per statement. */
-const cursorsAtOnce = 1000;
-/** Sessions that are over and removed at a time, with their cursors. */
-const expiredAtOnce = 1000;
+/** How often it is said of connected sessions that they are, whose cursors need not have moved (milliseconds). */
+const heartbeatMs = (seenWithinSeconds * 1000) / 3;
+/** The same where this alone tells whose session is another's now. */
+const untoldMs = 5000;
 
-/** Sessions in the Store, so that any node can go on with them. What a client has acknowledged is stored soon, and for many at once. */
+/** The sessions of this node's connections. What a client has acknowledged is stored soon, and for many at once. */
 export class StoredSessions implements DurableSessions, SessionKeeper {
   readonly #options: StoredSessionsOptions;
   readonly #owners: SessionOwners;
@@ -64,8 +35,8 @@ export class StoredSessions implements DurableSessions, SessionKeeper {
   constructor(options: StoredSessionsOptions) {
     this.#options = options;
     this.#owners = new SessionOwners(options.bus);
-    this.#heartbeat = setInterval(() => void this.#maintain().catch(options.reportFault), (seenWithinSeconds * 1000) / 3);
-    this.#heartbeat.unref();
+    const beat = (): void => void this.#save([...this.#holds.values()]).catch(options.reportFault);
+    this.#heartbeat = setInterval(beat, options.isTold ? heartbeatMs : untoldMs).unref();
   }
 
   async claim(claim: SessionClaim, owner: SessionOwner): Promise<SessionHold> {
@@ -81,10 +52,6 @@ export class StoredSessions implements DurableSessions, SessionKeeper {
       this.#owners.release(claim, owner);
       throw error;
     }
-  }
-
-  greatestKey(place: { readonly roomId: string; readonly authorId: string }, from: string, to: string): Promise<string | undefined> {
-    return greatestKeyBetween(this.#options.store, place, from, to);
   }
 
   async close(): Promise<void> {
@@ -108,11 +75,9 @@ export class StoredSessions implements DurableSessions, SessionKeeper {
   }
 
   async subscribed(hold: Hold, subscriptions: readonly StoredSubscription[], roomIds: readonly string[]): Promise<void> {
-    const { store } = this.#options;
     if (!hold.isStored) return;
-    if (!(await putMqttSubscriptions(store, hold.held, subscriptions))) return hold.owner.takenOver();
-    await this.#save([hold]);
-    if (roomIds.length > 0) await deleteMqttCursors(store, hold.held, roomIds);
+    if (await this.#options.sessions.subscribe(hold.held, subscriptions, roomIds)) await this.#save([hold]);
+    else hold.owner.takenOver();
   }
 
   async leave(hold: Hold, expirySeconds: number): Promise<void> {
@@ -120,7 +85,8 @@ export class StoredSessions implements DurableSessions, SessionKeeper {
     this.#holds.delete(hold.owner);
     this.#owners.release(hold.held, hold.owner);
     if (!hold.isStored) return;
-    const leaving = this.#leave(hold, this.#kept(expirySeconds))
+    const leaving = this.#options.sessions
+      .leave(takeState(hold.last()), this.#kept(expirySeconds))
       .catch(this.#options.reportFault)
       .finally(() => this.#leaving.delete(leaving));
     this.#leaving.set(leaving, hold.held);
@@ -133,87 +99,32 @@ export class StoredSessions implements DurableSessions, SessionKeeper {
     await Promise.all(same.map(([leaving]) => leaving));
   }
 
-  async #leave(hold: Hold, keptSeconds: number): Promise<void> {
-    if (keptSeconds > 0) await this.#save([hold.last()]);
-    await leaveMqttSession(this.#options.store, hold.held, keptSeconds, new Date(hold.owner.settledAt));
-  }
-
-  /** One transaction: of several nodes that take a session, the last has the greatest epoch. */
   async #take({ userId, clientId, cleanStart, expirySeconds }: SessionClaim, owner: SessionOwner): Promise<SessionHold> {
-    const kept = this.#kept(expirySeconds);
-    if (kept === 0 && cleanStart) {
-      await deleteMqttSession(this.#options.store, userId, clientId);
-      return new Hold(this, { userId, clientId, epoch: 0 }, owner, undefined, 0);
-    }
-    const { epoch, stored } = await this.#options.store.transaction().execute(async (tx) => {
-      const row = await lockMqttSession(tx, userId, clientId);
-      const goesOn = row && !row.expired && !cleanStart;
-      if (row && !goesOn) await deleteMqttSession(tx, userId, clientId);
-      if (!goesOn && kept === 0) return { epoch: 0, stored: undefined };
-      if (!row && (await countMqttSessions(tx, userId)) >= this.#options.sessionsPerUser) throw tooMany(this.#options.sessionsPerUser);
-      const cursors = goesOn ? await mqttCursors(tx, userId, clientId) : [];
-      const stored = goesOn ? storedSession(row, cursors) : undefined;
-      return { epoch: await takeMqttSession(tx, userId, clientId, kept, new Date(owner.settledAt)), stored };
-    });
-    const complete = stored && { ...stored, cursors: await this.#withNewRooms(userId, stored) };
-    const hold = new Hold(this, { userId, clientId, epoch }, owner, complete, kept);
-    if (epoch > 0) this.#holds.set(owner, hold);
+    const keptSeconds = this.#kept(expirySeconds);
+    const { settledAt } = owner;
+    const { epoch, stored } = await this.#options.sessions.take({ userId, clientId, cleanStart, keptSeconds, settledAt });
+    const hold = new Hold(this, { userId, clientId, epoch }, owner, stored, keptSeconds);
+    if (hold.isStored) this.#holds.set(owner, hold);
     return hold;
-  }
-
-  /** Rooms that the person came into while the session was away: they begin there. */
-  async #withNewRooms(userId: string, { subscriptions, cursors }: StoredSession): Promise<ReadonlyMap<string, SessionCursor>> {
-    if (!subscriptions.some(({ filter, qos }) => qos === 1 && filter.includes("/+/"))) return cursors;
-    const rows = await beginningsOf(this.#options.store, userId, [...cursors.keys()]);
-    return new Map([...cursors, ...rows.map(({ room_id, seq }) => [room_id, { acked: seq, sent: seq }] as const)]);
   }
 
   #kept(expirySeconds: number): number {
     return Math.min(expirySeconds, this.#options.longestSeconds);
   }
 
+  /** Whose session is another's now learns of it here, if not by the bus. */
   async #save(holds: readonly Hold[]): Promise<void> {
-    const cursors = holds.flatMap((hold) => movedCursors(hold));
-    try {
-      for (let i = 0; i < cursors.length; i += cursorsAtOnce)
-        await putMqttCursors(this.#options.store, cursors.slice(i, i + cursorsAtOnce));
-      await this.#seen(holds);
-    } catch (error) {
-      // They are stored with the next ones that move.
-      const byKey = new Map(holds.map((hold) => [keyOf(hold.held), hold]));
-      for (const cursor of cursors) byKey.get(keyOf(cursor))?.moves.add(cursor.roomId);
+    if (holds.length === 0) return;
+    const states = holds.map(takeState);
+    const areHeld = await this.#options.sessions.save(states).catch((error: unknown) => {
+      this.#putBack(holds, states);
       throw error;
-    }
+    });
+    for (const [index, { owner }] of holds.entries()) if (!areHeld[index] && this.#holds.has(owner)) owner.takenOver();
   }
 
-  async #maintain(): Promise<void> {
-    await this.#seen([...this.#holds.values()]);
-    await deleteExpiredMqttSessions(this.#options.store, expiredAtOnce);
+  /** What could not be stored is stored with what moves next. */
+  #putBack(holds: readonly Hold[], states: readonly SessionState[]): void {
+    for (const [index, hold] of holds.entries()) for (const roomId of states[index]?.cursors.keys() ?? []) hold.note(roomId);
   }
-
-  /** Says that these are connected; whose session is another's now learns of it here, if not by the bus. */
-  async #seen(holds: readonly Hold[]): Promise<void> {
-    const rows = await putMqttSeen(
-      this.#options.store,
-      holds.map(({ held, owner }) => ({ ...held, settledAt: new Date(owner.settledAt) })),
-    );
-    const ours = new Set(rows.map(({ user_id, client_id }) => keyOf({ userId: user_id, clientId: client_id })));
-    for (const { held, owner } of holds) if (!ours.has(keyOf(held)) && this.#holds.has(owner)) owner.takenOver();
-  }
-}
-
-function keyOf({ userId, clientId }: SessionKey): string {
-  return `${userId} ${clientId}`;
-}
-
-function storedSession(row: MqttSessionRow, cursors: readonly MqttCursorRow[]): StoredSession {
-  return {
-    subscriptions: row.subscriptions as StoredSubscription[],
-    cursors: new Map(cursors.map(({ room_id, acked_seq, sent_seq }) => [room_id, { acked: acked_seq, sent: sent_seq }])),
-    settledAt: row.settled_at.getTime(),
-  };
-}
-
-function tooMany(most: number): ParlorError {
-  return new ParlorError(Code.RESOURCE_EXHAUSTED, Reason.TOO_MANY_CONNECTIONS, `You have ${most} sessions already: let some expire.`);
 }

@@ -37,6 +37,7 @@ import { type ConnectionOwner, LiveConnection } from "./live-connection.ts";
 import { Memberships, personalEvent } from "./memberships.ts";
 import { open } from "./opening.ts";
 import { Peers } from "./peers.ts";
+import type { PersonThere } from "./person-there.ts";
 import { Presences } from "./presences.ts";
 import { Roster } from "./roster.ts";
 import type { Sink } from "./sink.ts";
@@ -86,7 +87,7 @@ export class Hub implements Realtime, ConnectionOwner {
   readonly #channels: Channels;
   readonly #memberships: Memberships;
   readonly #arrivals: Arrivals;
-  readonly #peers: Peers | undefined;
+  readonly #peers: Peers<PersonThere> | undefined;
   readonly #vigil: Vigil;
   #calls: Calls | undefined;
   #draining = false;
@@ -157,7 +158,8 @@ export class Hub implements Realtime, ConnectionOwner {
     const { caller } = connection;
     if (!caller) return;
     this.#roster.remove(connection, caller.userId);
-    this.presences.departed(caller.userId, rooms);
+    // Whoever is sent away by a shutdown will be back.
+    this.presences.departed(caller.userId, rooms, reason === Goodbye_Reason.SHUTDOWN ? undefined : connection.offlineAfterMs);
   }
 
   /** Ends the live connections of these sessions. */

@@ -54,8 +54,10 @@ export class LiveConnection implements Connection, Reader, TurnTask {
   heardAt: number;
   activeAt: number;
   beatAt: number;
+  /** How long after its end its person appears offline (milliseconds); undefined for as long as usual. */
+  offlineAfterMs: number | undefined;
   readonly #owner: ConnectionOwner;
-  #replies: Reply[] = [];
+  #replies: Reply[] | undefined;
 
   constructor(sink: Sink, origin: Origin, owner: ConnectionOwner) {
     this.sink = sink;
@@ -87,6 +89,10 @@ export class LiveConnection implements Connection, Reader, TurnTask {
 
   alive(): void {
     this.heardAt = this.#owner.now();
+  }
+
+  offlineAfter(ms: number | undefined): void {
+    this.offlineAfterMs = ms;
   }
 
   closed(): void {
@@ -145,14 +151,15 @@ export class LiveConnection implements Connection, Reader, TurnTask {
   /** Answers a frame; answers of one turn ride together. Only errors are told to frames without id. */
   reply(id: number, result: Reply["result"]): void {
     if (this.state === "ended" || (id === 0 && result.case !== "error")) return;
+    this.#replies ??= [];
     this.#replies.push(create(ReplySchema, { id, result }));
     this.#owner.queue.add(this);
   }
 
   run(): boolean {
     const replies = this.#replies;
-    this.#replies = [];
-    if (replies.length > 0) this.deliver(this.sink.encode(create(ServerFrameSchema, { replies })));
+    this.#replies = undefined;
+    if (replies) this.deliver(this.sink.encode(create(ServerFrameSchema, { replies })));
     return true;
   }
 

@@ -23,6 +23,7 @@ import type { Schema } from "../store/schema.ts";
 import type { Calls } from "./calls.ts";
 import { catchUp } from "./catch-up.ts";
 import type { Channels } from "./channels.ts";
+import type { Origin } from "./connection.ts";
 import { reasonOf } from "./goodbyes.ts";
 import type { LiveConnection } from "./live-connection.ts";
 import type { Presences } from "./presences.ts";
@@ -67,7 +68,7 @@ async function admit(context: OpeningContext, connection: LiveConnection, frame:
   if (!caller) throw unauthenticated(Reason.TOKEN_MISSING, "Send a token in the hello, the Authorization header or the metadata.");
   if (caller.scopes && !caller.scopes.has(ApiToken_Scope.READ))
     throw denied(Reason.SCOPE_MISSING, "This API token may not follow the stream: it lacks the scope READ.");
-  context.calls.admit(ClientFrameSchema, frame, caller);
+  context.calls.admit(ClientFrameSchema, checkable(frame, hello, origin), caller);
   const { size } = context.roster.of(caller.userId);
   if (size + context.presences.connectionsElsewhere(caller.userId) >= context.connectionsPerUser) {
     throw new ParlorError(
@@ -83,6 +84,11 @@ async function admit(context: OpeningContext, connection: LiveConnection, frame:
   // A session that ended before that, and after it was looked at, has not ended this connection.
   await context.calls.authenticate(token, origin);
   return hello;
+}
+
+/** In MQTT the listener writes the hello, with a cursor for each room of the session, however many: there, no client wrote them. */
+function checkable(frame: ClientFrame, hello: Hello, { protocol }: Origin): ClientFrame {
+  return protocol === "mqtt" ? { ...frame, kind: { case: "hello", value: { ...hello, resume: [] } } } : frame;
 }
 
 async function start(context: OpeningContext, connection: LiveConnection, hello: Hello): Promise<void> {
@@ -103,8 +109,9 @@ async function start(context: OpeningContext, connection: LiveConnection, hello:
   // In MQTT the client sets the pace, and nothing is left out that it has not acknowledged.
   const maxMissed = connection.origin.protocol === "mqtt" ? Number.POSITIVE_INFINITY : context.resumeMaxEvents;
   const starts = current.map((room) => startOf(room, maxMissed));
-  const missing = [...cursors.keys()].filter((roomId) => !current.some(({ place }) => place.room_id === roomId));
-  for (const { follower } of rooms) if (!current.some((room) => room.follower === follower)) context.channels.leave(follower);
+  const currentIds = new Set(current.map(({ place }) => place.room_id));
+  const missing = [...cursors.keys()].filter((roomId) => !currentIds.has(roomId));
+  for (const { follower, place } of rooms) if (!currentIds.has(place.room_id)) context.channels.leave(follower);
   const identity = { connectionId: connection.id, sessionId: caller.sessionId, user: me.user };
   const welcome = welcomeOf(identity, context.heartbeatMs, context.now(), starts, missing);
   connection.state = "open";

@@ -1,26 +1,32 @@
+import type { Check } from "../domain/checks.ts";
 import { newId } from "../domain/ids.ts";
 import type { Bus } from "../ports/bus.ts";
 import { publishWord, subscribeWords } from "../ports/words.ts";
-import { isLetter, type Letter, type PersonThere, type Word } from "./letters.ts";
+import { type Letter, letterOf, type Word } from "./letters.ts";
 import type { TurnQueue, TurnTask } from "./turn-queue.ts";
 
-export interface PeerHandlers {
-  /** A node told of people; `whole` when these are all of its people. */
-  told(nodeId: string, people: readonly PersonThere[], whole: boolean): void;
+/** What the nodes tell each other of. */
+export interface Subject<T> {
+  /** Of the bus; the nodes that hear of it are the peers. */
+  readonly topic: string;
+  readonly isEntry: Check<T>;
+  /** Of two entries with the same key, the later is told alone. */
+  keyOf(entry: T): string;
+  /** A node told of some; `whole` when these are all that it has. */
+  told(nodeId: string, entries: readonly T[], whole: boolean): void;
   /** A node stopped, or was not heard of since a time (milliseconds since 1970). */
   lost(nodeId: string, heardAt: number): void;
-  /** Everybody who is connected to this node, without rooms. */
-  here(): readonly PersonThere[];
+  /** All that this node has. */
+  here(): readonly T[];
 }
 
 interface Peer {
-  /** Undefined until it told of all its people. */
+  /** Undefined until it told of all that it has. */
   n: number | undefined;
   heardAt: number;
   askedAt: number;
 }
 
-const topic = "presence";
 /** Other nodes, at most. */
 const mostPeers = 1000;
 const beatMs = 3000;
@@ -31,27 +37,27 @@ const askMs = 1000;
 const answerMs = 50;
 
 /**
- * The other nodes, and what they tell of the people who are connected to them. Each tells its changes, all of a turn of the event
+ * The other nodes, and what they tell of a subject, such as the people who are connected to them. Each tells its changes, all of a turn of the event
  * loop together; whoever starts, or has missed something, asks for the whole.
  */
-export class Peers implements TurnTask {
+export class Peers<T> implements TurnTask {
   readonly id = newId();
   readonly #bus: Bus;
   readonly #queue: TurnQueue;
   readonly #now: () => number;
-  readonly #handlers: PeerHandlers;
+  readonly #subject: Subject<T>;
   readonly #peers = new Map<string, Peer>();
-  readonly #changes = new Map<string, PersonThere>();
+  readonly #changes = new Map<string, T>();
   #n = 0;
   #beatAt = 0;
   #answering: NodeJS.Timeout | undefined;
   #unsubscribe: () => void = () => undefined;
 
-  constructor(bus: Bus, queue: TurnQueue, now: () => number, handlers: PeerHandlers) {
+  constructor(bus: Bus, queue: TurnQueue, now: () => number, subject: Subject<T>) {
     this.#bus = bus;
     this.#queue = queue;
     this.#now = now;
-    this.#handlers = handlers;
+    this.#subject = subject;
   }
 
   /** Whether this is the first among the nodes that it knows: the one that does what one has to do for all. */
@@ -61,11 +67,12 @@ export class Peers implements TurnTask {
   }
 
   start(): void {
+    const { topic, isEntry } = this.#subject;
     const afterGap = (): void => {
       this.#say({ kind: "ask" });
       this.#answer();
     };
-    this.#unsubscribe = subscribeWords(this.#bus, topic, isLetter, (letter) => this.#hear(letter), afterGap);
+    this.#unsubscribe = subscribeWords(this.#bus, topic, letterOf(isEntry), (letter) => this.#hear(letter), afterGap);
     this.#say({ kind: "ask" });
   }
 
@@ -77,16 +84,20 @@ export class Peers implements TurnTask {
   }
 
   /** Tells the others, at the end of this turn of the event loop. */
-  tell(person: PersonThere): void {
-    const rooms = person.rooms ?? this.#changes.get(person.userId)?.rooms;
-    this.#changes.set(person.userId, rooms ? { ...person, rooms } : person);
+  tell(entry: T): void {
+    this.#changes.set(this.#subject.keyOf(entry), entry);
     this.#queue.add(this);
+  }
+
+  /** What is to be told under a key at the end of this turn. */
+  untold(key: string): T | undefined {
+    return this.#changes.get(key);
   }
 
   run(): boolean {
     if (this.#changes.size === 0) return true;
     this.#n++;
-    this.#say({ kind: "changes", people: [...this.#changes.values()] });
+    this.#say({ kind: "changes", entries: [...this.#changes.values()] });
     this.#changes.clear();
     return true;
   }
@@ -101,12 +112,12 @@ export class Peers implements TurnTask {
     for (const [id, peer] of this.#peers) if (now - peer.heardAt > silenceMs) this.#lose(id, peer.heardAt);
   }
 
-  #say(word: Word): void {
-    const letter: Letter = { from: this.id, n: this.#n, word };
-    publishWord(this.#bus, topic, letter);
+  #say(word: Word<T>): void {
+    const letter: Letter<T> = { from: this.id, n: this.#n, word };
+    publishWord(this.#bus, this.#subject.topic, letter);
   }
 
-  #hear({ from, n, word }: Letter): void {
+  #hear({ from, n, word }: Letter<T>): void {
     if (word.kind === "bye") {
       this.#lose(from, this.#now());
       return;
@@ -118,7 +129,7 @@ export class Peers implements TurnTask {
     if (word.kind === "ask" && (word.of === undefined || word.of === this.id)) this.#answer();
     const isNext = word.kind === "all" || peer.n === (word.kind === "changes" ? n - 1 : n);
     // Changes are good by themselves, even if others before them were lost.
-    if (word.kind === "changes" || word.kind === "all") this.#handlers.told(from, word.people, word.kind === "all");
+    if (word.kind === "changes" || word.kind === "all") this.#subject.told(from, word.entries, word.kind === "all");
     if (isNext) peer.n = n;
     else this.#ask(from, peer);
   }
@@ -135,11 +146,11 @@ export class Peers implements TurnTask {
     this.#answering ??= setTimeout(() => {
       this.#answering = undefined;
       this.run();
-      this.#say({ kind: "all", people: this.#handlers.here() });
+      this.#say({ kind: "all", entries: this.#subject.here() });
     }, answerMs).unref();
   }
 
   #lose(id: string, heardAt: number): void {
-    if (this.#peers.delete(id)) this.#handlers.lost(id, heardAt);
+    if (this.#peers.delete(id)) this.#subject.lost(id, heardAt);
   }
 }

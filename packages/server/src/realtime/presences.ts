@@ -6,8 +6,8 @@ import { RoomEvent } from "../domain/room-event.ts";
 import { membershipsOf } from "../store/members.ts";
 import type { Schema } from "../store/schema.ts";
 import type { Channels } from "./channels.ts";
-import type { PersonThere } from "./letters.ts";
-import type { PeerHandlers, Peers } from "./peers.ts";
+import type { Peers, Subject } from "./peers.ts";
+import { isPersonThere, type PersonThere } from "./person-there.ts";
 import { type EncodedRun, offer, type Reader } from "./room-channel.ts";
 import type { Roster } from "./roster.ts";
 
@@ -35,6 +35,8 @@ interface Seen {
   readonly elsewhere: Map<string, Pick<PersonThere, "connections" | "active">>;
   /** When the last connection of all ended; undefined while there is one. */
   goneAt: number | undefined;
+  /** How long after it the person appears offline (milliseconds). */
+  offlineAfterMs: number;
   /** The rooms at that time, if they are known. */
   rooms: readonly string[] | undefined;
 }
@@ -48,7 +50,9 @@ const usersPerQuery = 200;
  * Who is there: a state per person, the best over all nodes, told to those who share a room when it changes. Every node has the
  * whole picture and tells its own readers.
  */
-export class Presences implements PeerHandlers {
+export class Presences implements Subject<PersonThere> {
+  readonly topic = "presence";
+  readonly isEntry = isPersonThere;
   readonly #options: PresenceOptions;
   readonly #roster: Roster;
   readonly #channels: Channels;
@@ -56,7 +60,7 @@ export class Presences implements PeerHandlers {
   readonly #gone = new Set<string>();
   /** Those whose readers are to be told when their rooms are known. */
   readonly #untold = new Set<string>();
-  #peers: Peers | undefined;
+  #peers: Peers<PersonThere> | undefined;
 
   constructor(options: PresenceOptions, roster: Roster, channels: Channels) {
     this.#options = options;
@@ -65,7 +69,7 @@ export class Presences implements PeerHandlers {
   }
 
   /** Shares what is known here with other nodes. */
-  join(peers: Peers): void {
+  join(peers: Peers<PersonThere>): void {
     this.#peers = peers;
   }
 
@@ -84,14 +88,14 @@ export class Presences implements PeerHandlers {
     this.#announce(userId, seen);
   }
 
-  /** A connection of this person ended, which followed these rooms. */
-  departed(userId: string, followed: readonly string[]): void {
+  /** A connection of this person ended, which followed these rooms. `offlineAfterMs`: what counts if it was the last; left out for as usual. */
+  departed(userId: string, followed: readonly string[], offlineAfterMs?: number): void {
     const seen = this.#seen.get(userId);
     if (!seen) return;
     const rooms = this.#roomsHere(userId) ?? followed;
     if (!this.#roster.has(userId) && seen.elsewhere.size === 0) {
       const { now, lastSeen } = this.#options;
-      this.#leaves(userId, seen, now(), rooms);
+      this.#leaves(userId, seen, now(), rooms, offlineAfterMs);
       lastSeen([userId], now());
     }
     this.#update(userId, seen, rooms);
@@ -142,6 +146,11 @@ export class Presences implements PeerHandlers {
     if (left.length > 0 && this.#peers?.isFirst) this.#options.lastSeen(left, heardAt);
   }
 
+  keyOf({ userId }: PersonThere): string {
+    return userId;
+  }
+
+  /** Everybody who is connected to this node, without rooms. */
   here(): PersonThere[] {
     return this.#roster.users().flatMap((userId) => {
       const seen = this.#seen.get(userId);
@@ -149,7 +158,7 @@ export class Presences implements PeerHandlers {
     });
   }
 
-  #toldOf(nodeId: string, { userId, connections, active, wished, wishedAt, rooms }: PersonThere): void {
+  #toldOf(nodeId: string, { userId, connections, active, wished, wishedAt, offlineAfterMs, rooms }: PersonThere): void {
     const seen = this.#seen.get(userId) ?? (connections > 0 ? this.#meet(userId) : undefined);
     if (!seen) return;
     if (wishedAt > seen.wishedAt && wishedAt < this.#options.now() + clocksMs) Object.assign(seen, { wished, wishedAt });
@@ -157,7 +166,7 @@ export class Presences implements PeerHandlers {
       seen.elsewhere.set(nodeId, { connections, active });
       this.#isBack(userId, seen);
     } else if (seen.elsewhere.delete(nodeId) && !this.#isConnected(userId, seen)) {
-      this.#leaves(userId, seen, this.#options.now(), rooms);
+      this.#leaves(userId, seen, this.#options.now(), rooms, offlineAfterMs);
     }
     this.#update(userId, seen, rooms);
   }
@@ -181,6 +190,7 @@ export class Presences implements PeerHandlers {
       toldActive: undefined,
       elsewhere: new Map(),
       goneAt: undefined,
+      offlineAfterMs: this.#options.offlineAfterMs,
       rooms: undefined,
     };
     this.#seen.set(userId, seen);
@@ -197,8 +207,9 @@ export class Presences implements PeerHandlers {
     this.#gone.delete(userId);
   }
 
-  #leaves(userId: string, seen: Seen, at: number, rooms: readonly string[] | undefined): void {
+  #leaves(userId: string, seen: Seen, at: number, rooms: readonly string[] | undefined, offlineAfterMs = Number.POSITIVE_INFINITY): void {
     seen.goneAt = at;
+    seen.offlineAfterMs = Math.min(offlineAfterMs, this.#options.offlineAfterMs);
     seen.rooms = rooms;
     this.#gone.add(userId);
   }
@@ -210,7 +221,7 @@ export class Presences implements PeerHandlers {
 
   #update(userId: string, seen: Seen, rooms?: readonly string[]): void {
     const status = this.#statusOf(userId, seen);
-    if (status === Status.OFFLINE && seen.goneAt !== undefined && this.#isPast(seen.goneAt, this.#options.offlineAfterMs)) {
+    if (status === Status.OFFLINE && seen.goneAt !== undefined && this.#isPast(seen.goneAt, seen.offlineAfterMs)) {
       this.#seen.delete(userId);
       this.#gone.delete(userId);
     }
@@ -219,8 +230,8 @@ export class Presences implements PeerHandlers {
     this.#tell(userId, rooms ?? seen.rooms);
   }
 
-  #statusOf(userId: string, { wished, goneAt, elsewhere }: Seen): Status {
-    if (goneAt !== undefined && this.#isPast(goneAt, this.#options.offlineAfterMs)) return Status.OFFLINE;
+  #statusOf(userId: string, { wished, goneAt, offlineAfterMs, elsewhere }: Seen): Status {
+    if (goneAt !== undefined && this.#isPast(goneAt, offlineAfterMs)) return Status.OFFLINE;
     if (wished !== Status.ONLINE) return wished;
     if (goneAt !== undefined && !this.#isPast(goneAt, this.#options.awayAfterMs)) return Status.ONLINE;
     if (this.#isActiveHere(userId)) return Status.ONLINE;
@@ -239,8 +250,9 @@ export class Presences implements PeerHandlers {
 
   // Telling the other nodes, and the readers here.
 
-  #personHere(userId: string, { wished, wishedAt }: Seen): PersonThere {
-    return { userId, connections: this.#roster.of(userId).size, active: this.#isActiveHere(userId), wished, wishedAt };
+  #personHere(userId: string, { wished, wishedAt, goneAt, offlineAfterMs }: Seen): PersonThere {
+    const person = { userId, connections: this.#roster.of(userId).size, active: this.#isActiveHere(userId), wished, wishedAt };
+    return goneAt !== undefined && offlineAfterMs < this.#options.offlineAfterMs ? { ...person, offlineAfterMs } : person;
   }
 
   /** Says how many connections there are here; with the rooms, when somebody may have to be told of it. */
@@ -250,7 +262,8 @@ export class Presences implements PeerHandlers {
     const toldActive = person.connections === 0 ? undefined : person.active;
     const rooms = toldActive === seen.toldActive ? undefined : (left ?? this.#roomsHere(userId));
     seen.toldActive = toldActive;
-    this.#peers.tell(rooms ? { ...person, rooms } : person);
+    const toTell = rooms ?? this.#peers.untold(userId)?.rooms;
+    this.#peers.tell(toTell ? { ...person, rooms: toTell } : person);
   }
 
   /** Undefined when no connection here is open: one that is opening does not follow all its rooms yet. */

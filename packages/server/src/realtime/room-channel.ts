@@ -12,8 +12,8 @@ export interface Reader {
   readonly outboundBytes: number;
   /** By room. */
   readonly followers: Map<string, Follower>;
-  /** Events that must arrive; a reader that cannot keep up is let go. */
-  deliver(bytes: Uint8Array, events: readonly RoomEvent[]): void;
+  /** What must arrive, and the events in it; a reader that cannot keep up is let go. */
+  deliver(bytes: Uint8Array, events?: readonly RoomEvent[]): void;
   /** Events that may be lost: only for a reader that is keeping up. */
   offer(bytes: Uint8Array, events: readonly RoomEvent[]): void;
   end(reason: Goodbye_Reason): void;

@@ -1,5 +1,6 @@
-import type { HeldCursor, HeldSession } from "../store/mqtt-sessions.ts";
+import type { HeldSession } from "../store/mqtt-sessions.ts";
 import type { SessionHold, SessionOwner, StoredSession, StoredSubscription } from "./durable-session.ts";
+import type { SessionState } from "./session-store.ts";
 
 /** Who stores what becomes of sessions. */
 export interface SessionKeeper {
@@ -15,11 +16,11 @@ export class Hold implements SessionHold {
   readonly stored: StoredSession | undefined;
   readonly expirySeconds: number;
   readonly owner: SessionOwner;
-  /** Rooms whose cursors moved since they were stored. */
-  moves = new Set<string>();
+  /** Rooms whose cursors moved since they were stored; made when one does, as most sessions are not stored. */
+  #moves: Set<string> | undefined;
   readonly #keeper: SessionKeeper;
   /** Rooms whose cursors are in the Store, or on their way there. */
-  readonly #begun = new Set<string>();
+  #begun: Set<string> | undefined;
 
   constructor(keeper: SessionKeeper, held: HeldSession, owner: SessionOwner, stored: StoredSession | undefined, expirySeconds: number) {
     this.#keeper = keeper;
@@ -35,36 +36,55 @@ export class Hold implements SessionHold {
   }
 
   subscribed(subscriptions: readonly StoredSubscription[]): Promise<void> {
-    for (const [roomId] of this.owner.cursors()) if (!this.#begun.has(roomId)) this.moves.add(roomId);
-    for (const roomId of this.moves) this.#begun.add(roomId);
+    if (this.isStored) this.#begin();
     return this.#keeper.subscribed(this, subscriptions, []);
   }
 
   unsubscribed(subscriptions: readonly StoredSubscription[], roomIds: readonly string[]): Promise<void> {
-    for (const roomId of roomIds) this.#begun.delete(roomId);
+    for (const roomId of roomIds) this.#begun?.delete(roomId);
     return this.#keeper.subscribed(this, subscriptions, roomIds);
   }
 
   moved(roomId?: string): void {
     if (!this.isStored) return;
-    if (roomId !== undefined) this.moves.add(roomId);
+    if (roomId !== undefined) this.note(roomId);
     this.#keeper.moved(this);
+  }
+
+  /** The cursor of a room is to be stored. */
+  note(roomId: string): void {
+    this.#moves ??= new Set();
+    this.#moves.add(roomId);
+  }
+
+  /** The rooms whose cursors are to be stored; taken once. */
+  takeMoves(): ReadonlySet<string> | undefined {
+    const moves = this.#moves;
+    this.#moves = undefined;
+    return moves;
   }
 
   /** The connection ends: what it was sent is to be stored, too. */
   last(): this {
-    for (const [roomId, { acked, sent }] of this.owner.cursors()) if (sent > acked) this.moves.add(roomId);
+    for (const [roomId, { acked, sent }] of this.owner.cursors()) if (sent > acked) this.note(roomId);
     return this;
   }
 
   leave(expirySeconds: number): Promise<void> {
     return this.#keeper.leave(this, expirySeconds);
   }
+
+  #begin(): void {
+    for (const [roomId] of this.owner.cursors()) if (!this.#begun?.has(roomId)) this.note(roomId);
+    this.#begun ??= new Set();
+    for (const roomId of this.#moves ?? []) this.#begun.add(roomId);
+  }
 }
 
 /** What of a session is to be stored; taken once. */
-export function movedCursors(hold: Hold): HeldCursor[] {
-  const { held, owner, moves } = hold;
-  hold.moves = new Set();
-  return [...owner.cursors()].flatMap(([roomId, { acked, sent }]) => (moves.has(roomId) ? [{ ...held, roomId, acked, sent }] : []));
+export function takeState(hold: Hold): SessionState {
+  const { held, owner } = hold;
+  const moves = hold.takeMoves();
+  const moved = moves ? [...owner.cursors()].filter(([roomId]) => moves.has(roomId)) : [];
+  return { held, settledAt: owner.settledAt, cursors: new Map(moved) };
 }

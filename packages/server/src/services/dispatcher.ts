@@ -62,8 +62,10 @@ interface Route {
   readonly run: (request: Message, call: Call) => Promise<object>;
 }
 
-/** What another service may ask for itself, and not only pass on. */
-const forServices: ReadonlySet<DescMethod> = new Set([AuthService.method.verifyToken]);
+/** Whether another service may ask it for itself, and not only pass it on. */
+function isForServices(method: DescMethod): boolean {
+  return method === AuthService.method.verifyToken || accessOf(method).who === Access_Who.SERVICE;
+}
 
 /** The one door to every method: rules of the contract, access and limits are enforced here, for all protocols alike. */
 export class Dispatcher implements Api, Calls {
@@ -153,7 +155,7 @@ function routeOf(method: DescMethod, implementation: object): Route {
   const run = (implementation as Record<string, Route["run"] | undefined>)[method.localName];
   if (!run) throw new Error(`${method.parent.name} does not implement ${method.name}.`);
   const name = `${method.parent.name}.${method.name}`;
-  return { name, access: accessOf(method), forServices: forServices.has(method), run: run.bind(implementation) };
+  return { name, access: accessOf(method), forServices: isForServices(method), run: run.bind(implementation) };
 }
 
 /** Why a caller may not call a method; roles and scopes are numbered alike in the contract's two enums, one apart. */

@@ -9,6 +9,7 @@ import {
   PostgresIntrospector,
   PostgresQueryCompiler,
   type QueryResult,
+  sql,
   type TransactionSettings,
 } from "kysely";
 import type { Connection, Database, SqlResult, SqlValue } from "../ports/database.ts";
@@ -26,6 +27,17 @@ export function storeOver(database: Database): Kysely<Schema> {
 export function storeOn(session: Pick<Connection, "query">): Kysely<Schema> {
   const connect = () => Promise.reject(new Error("a transaction is open already"));
   return storeWith(new StoreDriver({ query: (sql, params) => session.query(sql, params), connect }));
+}
+
+/**
+ * For a statement whose best plan depends on its values: the engines plan each statement once for all of them. A word that every
+ * room has was looked for in 300 ms among 100,000 rooms; planned for that word, in 0.1 ms.
+ */
+export function plannedForValues<T>(store: Kysely<Schema>, work: (tx: Kysely<Schema>) => Promise<T>): Promise<T> {
+  return store.transaction().execute(async (tx) => {
+    await sql`set local plan_cache_mode = force_custom_plan`.execute(tx);
+    return work(tx);
+  });
 }
 
 function storeWith(driver: StoreDriver): Kysely<Schema> {

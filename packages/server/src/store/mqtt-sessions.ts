@@ -65,8 +65,13 @@ export async function takeMqttSession(
   return (await statement.execute(tx)).rows[0]?.epoch ?? 0;
 }
 
-export function mqttCursors(store: Store, userId: string, clientId: string): Promise<MqttCursorRow[]> {
-  return store.selectFrom("mqtt_cursors").selectAll().where("user_id", "=", userId).where("client_id", "=", clientId).execute();
+/** Where a session is in its rooms. While the end of its last connection is not stored, it may have been sent all that there is. */
+export async function mqttCursors(store: Store, userId: string, clientId: string): Promise<MqttCursorRow[]> {
+  const statement = sql<MqttCursorRow>`select c.user_id, c.client_id, c.room_id, c.acked_seq,
+      case when s.left_at is null then greatest(c.sent_seq, r.last_seq) else c.sent_seq end as sent_seq
+    from mqtt_sessions s join mqtt_cursors c using (user_id, client_id) left join rooms r on r.id = c.room_id
+    where s.user_id = ${userId} and s.client_id = ${clientId}`;
+  return (await statement.execute(store)).rows;
 }
 
 /**
@@ -77,10 +82,10 @@ export async function beginningsOf(
   store: Store,
   userId: string,
   except: readonly string[],
-): Promise<Array<{ readonly room_id: string; readonly seq: number }>> {
-  const statement = sql<{ room_id: string; seq: number }>`select m.room_id, coalesce((
-      select seq from messages where room_id = m.room_id and created_at < m.joined_at order by seq desc limit 1), 0) as seq
-    from room_members m where m.user_id = ${userId} and not m.room_id = any(${except}::uuid[])`;
+): Promise<Array<{ readonly room_id: string; readonly seq: number; readonly last_seq: number }>> {
+  const statement = sql<{ room_id: string; seq: number; last_seq: number }>`select m.room_id, greatest(r.first_seq - 1, coalesce((
+      select seq from messages where room_id = m.room_id and created_at < m.joined_at order by seq desc limit 1), 0)) as seq, r.last_seq
+    from room_members m join rooms r on r.id = m.room_id where m.user_id = ${userId} and not m.room_id = any(${except}::uuid[])`;
   return (await statement.execute(store)).rows;
 }
 
@@ -149,24 +154,4 @@ export async function leaveMqttSession(store: Store, held: HeldSession, expirySe
 
 function isHeld({ userId, clientId, epoch }: HeldSession) {
   return sql`user_id = ${userId} and client_id = ${clientId} and epoch = ${epoch}`;
-}
-
-/** The greatest of a person's keys of messages in a room between two of them. */
-export async function greatestKeyBetween(
-  store: Store,
-  { roomId, authorId }: { readonly roomId: string; readonly authorId: string },
-  from: string,
-  to: string,
-): Promise<string | undefined> {
-  const row = await store
-    .selectFrom("messages")
-    .select("client_message_id")
-    .where("room_id", "=", roomId)
-    .where("author_id", "=", authorId)
-    .where("client_message_id", ">=", from)
-    .where("client_message_id", "<=", to)
-    .orderBy("client_message_id", "desc")
-    .limit(1)
-    .executeTakeFirst();
-  return row?.client_message_id ?? undefined;
 }

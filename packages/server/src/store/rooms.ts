@@ -1,4 +1,5 @@
 import { type Kysely, type Selectable, sql } from "kysely";
+import { plannedForValues } from "./kysely.ts";
 import type { RoomsTable, Schema } from "./schema.ts";
 
 export type RoomRow = Omit<Selectable<RoomsTable>, "search">;
@@ -57,12 +58,17 @@ export interface DirectoryPage {
 }
 
 /** Public open rooms by name, ignoring case; `name_key` is what they are sorted by. */
-export function listPublicRooms(store: Store, { words, after, limit }: DirectoryPage): Promise<Array<RoomRow & { name_key: string }>> {
+export function listPublicRooms(store: Store, page: DirectoryPage): Promise<Array<RoomRow & { name_key: string }>> {
+  return page.words === undefined ? publicRooms(store, page) : plannedForValues(store, (tx) => publicRooms(tx, page));
+}
+
+function publicRooms(store: Store, { words, after, limit }: DirectoryPage): Promise<Array<RoomRow & { name_key: string }>> {
   let query = store
     .selectFrom("rooms")
     .select(columns)
     .select(sql<string>`lower(name)`.as("name_key"))
-    .where("visibility", "=", 1)
+    // No parameter: a plan for any visibility could not use the index of the public ones.
+    .where("visibility", "=", sql.lit(1))
     .where("archived_at", "is", null)
     .where("deleted_at", "is", null);
   if (words !== undefined) query = query.where(sql<boolean>`search @@ to_tsquery('simple', ${words})`);
@@ -79,7 +85,9 @@ export async function deletedRooms(store: Store): Promise<string[]> {
 /** Removes up to `limit` rows of a deleted room's content; says whether there was any. */
 export async function purgeSome(store: Store, roomId: string, limit: number): Promise<boolean> {
   for (const table of ["room_events", "messages", "message_reactions"]) {
-    const purge = sql`delete from ${sql.table(table)} where ctid = any(array(select ctid from ${sql.table(table)} where room_id = ${roomId} limit ${limit}))`;
+    // A ctid is a place within a partition: others have rows of other rooms there.
+    const purge = sql`delete from ${sql.table(table)} where room_id = ${roomId}
+      and ctid = any(array(select ctid from ${sql.table(table)} where room_id = ${roomId} limit ${limit}))`;
     const { numAffectedRows } = await purge.execute(store);
     if (numAffectedRows && numAffectedRows > 0n) return true;
   }

@@ -3,14 +3,24 @@ import type { Database } from "../ports/database.ts";
 
 interface Table {
   readonly name: string;
+  /** What it is divided by, or null. */
+  readonly divided: string | null;
   readonly columns: readonly string[];
   readonly constraints: readonly string[];
+  readonly indexes: readonly string[];
+  readonly partitions: readonly Partition[];
+}
+
+interface Partition {
+  readonly name: string;
+  readonly bound: string;
+  /** Their names. */
   readonly indexes: readonly string[];
 }
 
 // PostgreSQL 18 lists "not null" among the constraints (contype n), older ones do not: it stands with the column here.
 const tablesQuery = `
-  select c.relname as name,
+  select c.relname as name, pg_get_partkeydef(c.oid) as divided,
     array(
       select concat_ws(' ',
         quote_ident(a.attname),
@@ -26,12 +36,18 @@ const tablesQuery = `
       from pg_constraint where conrelid = c.oid and contype <> 'n' order by contype <> 'p', conname
     ) as constraints,
     array(
-      select pg_get_indexdef(i.indexrelid) from pg_index i
+      select replace(pg_get_indexdef(i.indexrelid), ' ON ONLY ', ' ON ') from pg_index i
       where i.indrelid = c.oid and not exists (select from pg_constraint k where k.conindid = i.indexrelid and k.contype in ('p', 'u'))
       order by i.indexrelid::regclass::text collate "C"
-    ) as indexes
+    ) as indexes,
+    coalesce((
+      select json_agg(json_build_object('name', p.relname, 'bound', pg_get_expr(p.relpartbound, p.oid), 'indexes', array(
+        select i.indexrelid::regclass::text from pg_index i where i.indrelid = p.oid order by i.indexrelid::regclass::text collate "C"
+      )) order by p.relname collate "C")
+      from pg_inherits h join pg_class p on p.oid = h.inhrelid where h.inhparent = c.oid
+    ), '[]') as partitions
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
-  where c.relkind = 'r' and n.nspname = current_schema() and c.relname <> 'schema_migrations'
+  where c.relkind in ('r', 'p') and not c.relispartition and n.nspname = current_schema() and c.relname <> 'schema_migrations'
   order by c.relname collate "C"`;
 
 const othersQuery = `
@@ -49,7 +65,13 @@ export async function dumpSchema(database: Database): Promise<string> {
   return [...tables.rows.map(tableText), ...others.rows.map(({ kind, name }) => `-- ${kind} ${name}\n`)].join("\n");
 }
 
-function tableText({ name, columns, constraints, indexes }: Table): string {
+function tableText({ name, divided, columns, constraints, indexes, partitions }: Table): string {
   const lines = [...columns, ...constraints].map((line) => `  ${line}`).join(",\n");
-  return [`create table ${name} (\n${lines}\n);`, ...indexes.map((index) => `${index};`), ""].join("\n");
+  const end = divided === null ? "" : ` partition by ${divided}`;
+  const all = [...indexes.map((index) => `${index};`), ...partitions.map((partition) => partitionText(name, partition))];
+  return [`create table ${name} (\n${lines}\n)${end};`, ...all, ""].join("\n");
+}
+
+function partitionText(table: string, { name, bound, indexes }: Partition): string {
+  return `create table ${name} partition of ${table} ${bound}; -- ${indexes.join(", ")}`;
 }

@@ -1,5 +1,6 @@
 import { User_Role } from "@parlor/contract";
 import { type Kysely, type Selectable, sql } from "kysely";
+import { plannedForValues } from "./kysely.ts";
 import type { Schema, UsersTable } from "./schema.ts";
 
 /** Everything about a person but what is only searched. */
@@ -107,7 +108,7 @@ export function wordsBeginning(text: string): string {
  * People with open accounts whose user name, or words of whose display name, begin with a text; by user name, byte by byte.
  * Both halves are cut to a page before they are joined, and the first reads no more than that of the index.
  */
-export async function searchUsers(store: Store, { query, after, limit }: UserSearch): Promise<UserRow[]> {
+export function searchUsers(store: Store, { query, after, limit }: UserSearch): Promise<UserRow[]> {
   const list = sql.join(columns.map((column) => sql.ref(column)));
   const prefix = query.toLowerCase();
   // "~" sorts behind every character of a user name. The operators are those of the index, which compares bytes.
@@ -116,5 +117,5 @@ export async function searchUsers(store: Store, { query, after, limit }: UserSea
   const page = (condition: typeof byWords) => sql`(select ${list} from users
     where ${condition} and username ~>~ ${after ?? ""} and deactivated_at is null order by username using ~<~ limit ${limit})`;
   const statement = sql<UserRow>`select * from (${page(byUsername)} union ${page(byWords)}) as found order by username using ~<~ limit ${limit}`;
-  return (await statement.execute(store)).rows;
+  return plannedForValues(store, async (tx) => (await statement.execute(tx)).rows);
 }

@@ -75,35 +75,37 @@ export class OnePort {
   }
 
   #accept(socket: Socket): void {
-    socket.on("error", () => socket.destroy());
+    socket.on("error", destroy);
     const address = plainAddress(socket.remoteAddress);
-    if (!this.#options.addresses.isProxy(address) && !this.#count(socket, address)) return;
+    const isCounted = !this.#options.addresses.isProxy(address);
+    if (isCounted && !this.#count(address)) return void socket.destroy();
     this.#sockets.add(socket);
-    socket.once("close", () => this.#forget(socket));
+    // Ten thousand idle connections keep their listeners: there is one, and no wrapper for being called once.
+    socket.on("close", () => this.#forget(socket, isCounted ? address : undefined));
     this.#silent.add(socket);
     if (this.#secureDoor === undefined) this.#tellApart(socket, socket);
     else this.#secure(socket, this.#secureDoor);
   }
 
-  #forget(socket: Socket): void {
+  #forget(socket: Socket, counted: string | undefined): void {
+    if (counted !== undefined) this.#countDown(counted);
     this.#sockets.delete(socket);
     this.#silent.delete(socket);
     if (this.#sockets.size === 0) for (const resolve of this.#onEmpty.splice(0)) resolve();
   }
 
-  #count(socket: Socket, address: string): boolean {
+  /** Says whether there may be one more from this address. */
+  #count(address: string): boolean {
     const open = (this.#perAddress.get(address) ?? 0) + 1;
-    if (open > this.#options.connectionsPerAddress) {
-      socket.destroy();
-      return false;
-    }
+    if (open > this.#options.connectionsPerAddress) return false;
     this.#perAddress.set(address, open);
-    socket.once("close", () => {
-      const left = (this.#perAddress.get(address) ?? 1) - 1;
-      if (left === 0) this.#perAddress.delete(address);
-      else this.#perAddress.set(address, left);
-    });
     return true;
+  }
+
+  #countDown(address: string): void {
+    const left = (this.#perAddress.get(address) ?? 1) - 1;
+    if (left === 0) this.#perAddress.delete(address);
+    else this.#perAddress.set(address, left);
   }
 
   #secure(socket: Socket, door: SecureDoor): void {
@@ -124,6 +126,11 @@ export class OnePort {
       else doors[protocol](socket);
     });
   }
+}
+
+/** A connection that breaks is closed. */
+function destroy(this: Socket): void {
+  this.destroy();
 }
 
 function secureDoorOf({ tls, doors, firstBytesMs }: OnePortOptions): SecureDoor | undefined {

@@ -9,6 +9,7 @@ import { driversOf } from "../support/drivers/index.ts";
 import { allMessages } from "../support/history.ts";
 import { Inbox } from "../support/inbox.ts";
 import { Mosquitto, whyNoMosquitto } from "../support/mosquitto.ts";
+import { ScriptedBroker } from "../support/scripted-broker.ts";
 import { type Bridged, bridgedServer } from "./bridged-server.ts";
 
 interface Heard {
@@ -59,7 +60,7 @@ describe("A bridge to Mosquitto", { skip: whyNoMosquitto() ?? false, timeout: 90
   const name = (who: string): string => `${who}-${process.pid}`;
 
   before(async () => {
-    [broker, database] = await Promise.all([Mosquitto.start(), freshPostgres()]);
+    [broker, database] = await Promise.all([Mosquitto.start(["max_packet_size 20000"]), freshPostgres()]);
     node = await bridgedServer(database, {});
     const [, json] = driversOf(node);
     assert.ok(json);
@@ -71,7 +72,7 @@ describe("A bridge to Mosquitto", { skip: whyNoMosquitto() ?? false, timeout: 90
     roomId = room?.id ?? "";
     const scopes = [ApiToken_Scope.READ, ApiToken_Scope.WRITE];
     token = (await account.call(AuthService.method.createApiToken, { name: "bridge", scopes })).token;
-    for (const who of ["alice", "Alice", "watcher", "stranger"]) broker.addUser(name(who));
+    for (const who of ["owner", "alice", "Alice", "watcher", "stranger"]) broker.addUser(name(who));
     broker.grant(name("watcher"), roomId);
     await broker.restart();
     await node.close();
@@ -200,6 +201,46 @@ describe("A bridge to Mosquitto", { skip: whyNoMosquitto() ?? false, timeout: 90
     await alice.send(roomId, "end of the row");
     await watcher.heard.find(({ json }) => JSON.stringify(json).includes("end of the row"));
     assert.equal((await textsOf()).filter((text) => text === "alive").length, 5);
+  });
+
+  it("stores each user's sends in their order while others send too", async () => {
+    const other = new Device(broker, name("owner"));
+    const sent = Array.from({ length: 30 }, (_, n) => `together ${n}`);
+    await Promise.all([alice, other].flatMap((device) => sent.map((text) => device.send(roomId, text))));
+    await other.client.endAsync();
+    await watcher.heard.until((items) => items.filter(({ json }) => JSON.stringify(json).includes("together ")).length >= 2 * sent.length);
+    const messages = (await allMessages(owner, roomId)).filter(({ text }) => text.startsWith("together"));
+    const byAuthor = Object.groupBy(messages, ({ authorId }) => authorId);
+    assert.deepEqual(
+      Object.values(byAuthor).map((group) => group?.map(({ text }) => text)),
+      [sent, sent],
+    );
+  });
+
+  it("acknowledges in the order in which packets came, whichever is stored first", async () => {
+    const sends = ["alice", "alice", "alice", "owner", "stranger", "alice", "owner"].map((who, n) => ({
+      topic: `parlor/v1/u/${name(who)}/rooms/${roomId}/send`,
+      payload: `in order ${n}`,
+    }));
+    await using scripted = await ScriptedBroker.start("parlor/v1/u/+/rooms/+/send", sends);
+    const other = await bridgedServer(database, { PARLOR_BRIDGE_BROKER: scripted.url, PARLOR_BRIDGE_NAME: "other" }, node.network);
+    await scripted.acknowledged.until((ids) => ids.length === sends.length);
+    await other.close();
+    assert.deepEqual(scripted.acknowledged.items, [1, 2, 3, 4, 5, 6, 7]);
+    const stored = (await textsOf()).filter((text) => text.startsWith("in order"));
+    assert.deepEqual(stored.toSorted(), ["in order 0", "in order 1", "in order 2", "in order 3", "in order 5", "in order 6"]);
+  });
+
+  it("leaves out what the broker would not take, and goes on", async () => {
+    const { message } = await owner.call(MessagesService.method.sendMessage, { roomId, text: "€".repeat(7000) });
+    await owner.call(MessagesService.method.sendMessage, { roomId, text: "after the large one" });
+    await watcher.heard.find(({ json }) => JSON.stringify(json).includes("after the large one"));
+    assert.ok(!watcher.heard.items.some(({ json }) => Number(json["seq"]) === message?.seq));
+    const correlationData = Buffer.from("large");
+    const properties = { responseTopic: `parlor/v1/u/${name("alice")}/answers`, correlationData };
+    await alice.send(roomId, JSON.stringify({ text: "\u0001".repeat(3200) }), properties);
+    await alice.send(roomId, JSON.stringify({ text: "small" }), properties);
+    await alice.heard.until((items) => items.some(({ json }) => JSON.stringify(json).includes("small")));
   });
 
   it("goes on when the broker was killed and is back: nothing lost, nothing twice", async () => {

@@ -37,7 +37,7 @@ async function scene(work: (scene: Scene) => Promise<void>): Promise<void> {
   const lives = await Promise.all(places.map((person) => person.connect()));
   const say: Scene["say"] = (topic, payload) =>
     stranger.publish(topic, payload instanceof Uint8Array ? payload : Buffer.from(JSON.stringify(payload)));
-  const topics = ["presence", "limits", "log-ins", "identities", "mqtt-sessions", `room:${roomId}`, `user:${ada.user.id}`];
+  const topics = ["presence", "limits", "log-ins", "identities", "mqtt-sessions", "mqtt-groups", `room:${roomId}`, `user:${ada.user.id}`];
   await work({ current, ada, bob, roomId, topics, say });
   const { message } = await bob.call(MessagesService.method.sendMessage, { roomId, text: "still there" });
   for (const { inbox } of lives) await inbox.find((event) => event.roomId === roomId && event.seq === message?.seq);
@@ -47,7 +47,22 @@ async function scene(work: (scene: Scene) => Promise<void>): Promise<void> {
   );
 }
 
-const words = ["from", "n", "word", "kind", "people", "all", "changes", "userId", "reason", "key", "roomId", "seq", "entered", "succeeded"];
+const words = [
+  "from",
+  "n",
+  "word",
+  "kind",
+  "entries",
+  "all",
+  "changes",
+  "userId",
+  "reason",
+  "key",
+  "roomId",
+  "seq",
+  "entered",
+  "succeeded",
+];
 
 /** Something that JSON can hold, often almost right. */
 function value(random: Random, ids: readonly string[], depth = 0): unknown {
@@ -82,7 +97,7 @@ describe("A stranger on the bus", { skip: noCluster ?? false, timeout: 60_000 },
         { rooms: "all" },
         { rooms: ["x"] },
       ])
-        say("presence", { from, n: 0, word: { kind: "all", people: [{ ...person, ...wrong }] } });
+        say("presence", { from, n: 0, word: { kind: "all", entries: [{ ...person, ...wrong }] } });
       for (let n = 0; n < 5000; n++) say("presence", { from: newId(), n, word: { kind: "beat" } });
       await current.at(ada, 1).call(PresenceService.method.setPresence, { status: Presence_Status.AWAY });
       const seen = async (): Promise<Presence_Status | undefined> =>

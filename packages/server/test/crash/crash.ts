@@ -30,8 +30,8 @@ export async function crashes({ data, kills, random }: CrashPlan): Promise<numbe
   const acks = new Inbox<number>();
   const writers = writersOf(world, random, () => acks.put(1));
   // A session of MQTT begins where the room is when it subscribes.
-  const session = await readByMqtt(port, world.people[0] as Person, world.roomId);
-  const device = await writeByMqtt(port, world.people[6] as Person, world.roomId);
+  const session = await readByMqtt([port], world.people[0] as Person, world.roomId);
+  const device = await writeByMqtt([port], world.people[6] as Person, world.roomId);
   const running = Promise.all([...writers, device].map((writer) => writer.run()));
   const paging = readByCalls(world.people[0] as Person, world.roomId, world.start);
   const readers = [...(await startReaders(url, world)), session, paging];

@@ -1,4 +1,5 @@
 // The whole version, for `npm run test:crash`.
-import { crashSuite } from "./suite.ts";
+import { crashSuite, nodesSuite } from "./suite.ts";
 
 crashSuite({ pglite: 25, postgres: 25 });
+nodesSuite(20);

@@ -1,4 +1,4 @@
-// Devices that publish with QoS 1, with keys and without, and one that reads: sessions that come back after every crash.
+// Devices that publish with QoS 1, with keys and without, and one that reads: sessions that come back after every crash, to any node.
 import assert from "node:assert/strict";
 import { setTimeout as later } from "node:timers/promises";
 import { fromJsonString } from "@bufbuild/protobuf";
@@ -10,8 +10,12 @@ import { eventsOf, sendTo } from "../support/mqtt-device.ts";
 import { RawMqtt } from "../support/mqtt-raw.ts";
 import type { Reader } from "./readers.ts";
 
-async function connect(port: number, { token, user }: Person, clientId: string): Promise<MqttClient> {
-  const client = mqtt.connect(`mqtt://127.0.0.1:${port}`, {
+/** Where a device connects: to one of these, and to another when it comes back. */
+export type Ports = readonly number[];
+
+async function connect(ports: Ports, { token, user }: Person, clientId: string): Promise<MqttClient> {
+  const client = mqtt.connect({
+    servers: ports.map((port) => ({ host: "127.0.0.1", port, protocol: "mqtt" as const })),
     protocolVersion: 5,
     clientId,
     clean: false,
@@ -27,8 +31,8 @@ async function connect(port: number, { token, user }: Person, clientId: string):
 }
 
 /** What is not acknowledged comes again, with the same `seq`; anything else out of turn is told at the end. */
-export async function readByMqtt(port: number, person: Person, roomId: string): Promise<Reader> {
-  const client = await connect(port, person, "reader");
+export async function readByMqtt(ports: Ports, person: Person, roomId: string): Promise<Reader> {
+  const client = await connect(ports, person, "reader");
   const heard = new Inbox<Event>();
   client.on("message", (_topic, payload) => {
     const event = fromJsonString(EventSchema, payload.toString());
@@ -41,12 +45,14 @@ export async function readByMqtt(port: number, person: Person, roomId: string): 
 /** Publishes a text, and resolves when it is acknowledged; false when nobody knows. */
 interface Publisher {
   publish(text: string): Promise<boolean>;
+  /** Breaks the connection: the node lives on, and the device comes back to any. */
+  cutOff(): void;
   close(): void;
 }
 
 /** The client of npm sends again without DUP: it needs a key. */
-async function withKeys(port: number, person: Person, roomId: string): Promise<Publisher> {
-  const client = await connect(port, person, "writer");
+async function withKeys(ports: Ports, person: Person, roomId: string): Promise<Publisher> {
+  const client = await connect(ports, person, "writer");
   return {
     publish: (text) =>
       client.publishAsync(sendTo(roomId), text, { qos: 1, properties: { userProperties: { client_message_id: text } } }).then(
@@ -54,13 +60,14 @@ async function withKeys(port: number, person: Person, roomId: string): Promise<P
         // While it sends again what it has kept, it gives up what is new when the connection breaks.
         () => false,
       ),
+    cutOff: () => void client.stream.destroy(),
     close: () => void client.end(true),
   };
 }
 
 /** As the standard has it: what is not acknowledged is sent again with DUP, in order, right after the connection is open. */
 class Resender implements Publisher {
-  readonly #port: number;
+  readonly #ports: Ports;
   readonly #person: Person;
   readonly #topic: string;
   readonly #unacknowledged = new Map<number, { readonly payload: string; readonly done: (isDone: boolean) => void }>();
@@ -68,8 +75,8 @@ class Resender implements Publisher {
   #lastId = 0;
   #closed = false;
 
-  constructor(port: number, person: Person, roomId: string) {
-    this.#port = port;
+  constructor(ports: Ports, person: Person, roomId: string) {
+    this.#ports = ports;
     this.#person = person;
     this.#topic = sendTo(roomId);
     void this.#stay();
@@ -84,9 +91,13 @@ class Resender implements Publisher {
     });
   }
 
+  cutOff(): void {
+    this.#device?.socket.destroy();
+  }
+
   close(): void {
     this.#closed = true;
-    this.#device?.socket.destroy();
+    this.cutOff();
   }
 
   #send(messageId: number, payload: string, dup: boolean): void {
@@ -94,8 +105,8 @@ class Resender implements Publisher {
   }
 
   async #stay(): Promise<void> {
-    while (!this.#closed) {
-      const device = await RawMqtt.open(this.#port).catch(() => undefined);
+    for (let turn = 0; !this.#closed; turn++) {
+      const device = await RawMqtt.open(this.#ports[turn % this.#ports.length] as number).catch(() => undefined);
       if (device) await this.#use(device);
       else await later(20);
     }
@@ -124,20 +135,30 @@ class Resender implements Publisher {
 export interface MqttWriter {
   run(): Promise<void>;
   stop(): void;
+  /** How many messages have a PUBACK. */
+  readonly count: number;
+  /** Resolves when so many more have one. */
+  acknowledges(more: number): Promise<void>;
+  /** Breaks the connections of both devices. */
+  cutOff(): void;
   close(): void;
   /** @throws AssertionError when a message with a PUBACK is not in history, or one is there twice */
   check(history: readonly Message[]): void;
 }
 
-/** Two devices, each with up to three messages at a time under way. */
-export async function writeByMqtt(port: number, person: Person, roomId: string): Promise<MqttWriter> {
-  const publishers = { keys: await withKeys(port, person, roomId), DUP: new Resender(port, person, roomId) };
-  const acknowledged: string[] = [];
+/**
+ * Two devices, each with up to three messages at a time under way.
+ * @param everyMs how long each waits before it publishes the next one
+ */
+export async function writeByMqtt(ports: Ports, person: Person, roomId: string, everyMs = 0): Promise<MqttWriter> {
+  const publishers = { keys: await withKeys(ports, person, roomId), DUP: new Resender(ports, person, roomId) };
+  const acknowledged = new Inbox<string>();
   let stopped = false;
   const write = async (name: string, publisher: Publisher): Promise<void> => {
     for (let n = 1; !stopped; n++) {
       const text = `${n} by MQTT ${name}`;
-      if (await publisher.publish(text)) acknowledged.push(text);
+      if (await publisher.publish(text)) acknowledged.put(text);
+      if (everyMs > 0) await later(everyMs);
     }
   };
   return {
@@ -150,6 +171,16 @@ export async function writeByMqtt(port: number, person: Person, roomId: string):
     stop: () => {
       stopped = true;
     },
+    get count() {
+      return acknowledged.items.length;
+    },
+    acknowledges(more) {
+      const enough = acknowledged.items.length + more;
+      return acknowledged.until(({ length }) => length >= enough);
+    },
+    cutOff: () => {
+      for (const publisher of Object.values(publishers)) publisher.cutOff();
+    },
     close: () => {
       for (const publisher of Object.values(publishers)) publisher.close();
     },
@@ -159,10 +190,10 @@ export async function writeByMqtt(port: number, person: Person, roomId: string):
       assert.deepEqual(twice, [], "a PUBLISH was stored twice");
       for (const name of Object.keys(publishers))
         assert.ok(
-          acknowledged.some((text) => text.includes(name)),
+          acknowledged.items.some((text) => text.includes(name)),
           `nothing acknowledged with ${name}`,
         );
-      const lost = acknowledged.filter((text) => !stored.includes(text));
+      const lost = acknowledged.items.filter((text) => !stored.includes(text));
       assert.deepEqual(lost, [], "what was acknowledged over MQTT is not in history");
     },
   };

@@ -1,26 +1,24 @@
-// Deadlocks are not tested here: PGlite has one session, so no two transactions ever wait for each other.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { openPglite } from "../../src/engines/database-pglite.ts";
-import { assertFails, databaseSuite } from "../suites/database.ts";
+import { assertFails } from "../suites/assert-fails.ts";
+import { databaseSuite } from "../suites/database.ts";
 import { freshPglite } from "../support/databases.ts";
+import { filesPlace, lossyPglite } from "../support/lossy-pglite.ts";
 
-databaseSuite("PGlite", freshPglite);
+databaseSuite({ name: "PGlite", sessions: "one", open: freshPglite, openLossy: lossyPglite });
 
 describe("PGlite on disk", () => {
   let template: Uint8Array<ArrayBuffer>;
   const directories: string[] = [];
-  // In memory where there is such a place: the tests count syncs and kill processes, which asks nothing of the disk.
-  const place = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
   const newDirectory = () => {
-    const directory = mkdtempSync(join(place, "parlor-pglite-"));
+    const directory = mkdtempSync(join(filesPlace, "parlor-pglite-"));
     directories.push(directory);
     return directory;
   };
@@ -118,6 +116,7 @@ describe("PGlite on disk", () => {
     ];
     for (const outcome of await Promise.allSettled(calls)) assert.equal(outcome.status, "rejected");
     await assertFails(database.query("select 1"), "unavailable", /has stopped/);
+    assert.match((await database.lost).message, /has stopped/);
     await database.close();
   });
 

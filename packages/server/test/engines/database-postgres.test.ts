@@ -3,16 +3,16 @@ import { after, before, describe, it } from "node:test";
 import { openPostgres } from "../../src/engines/database-postgres.ts";
 import type { Connection, Database } from "../../src/ports/database.ts";
 import { durabilityWarnings } from "../../src/store/durability.ts";
-import { statusOf } from "../../src/store/log-statements.ts";
-import { assertFails, databaseSuite } from "../suites/database.ts";
-import { CuttingProxy } from "../support/cutting-proxy.ts";
+import { assertFails } from "../suites/assert-fails.ts";
+import { databaseSuite } from "../suites/database.ts";
 import { engines, freshPostgres, type TestPostgres } from "../support/databases.ts";
+import { lossyPostgres } from "../support/lossy-postgres.ts";
 
 const engine = engines.find(({ name }) => name === "postgres");
 const skip = engine === undefined ? "PARLOR_TEST_DATABASE names another engine" : (engine.missing ?? false);
 
 describe("PostgreSQL", { skip }, () => {
-  databaseSuite("PostgreSQL", freshPostgres);
+  databaseSuite({ name: "PostgreSQL", sessions: "many", open: freshPostgres, openLossy: lossyPostgres });
 
   let test: TestPostgres;
   let db: Database;
@@ -32,49 +32,6 @@ describe("PostgreSQL", { skip }, () => {
     await connection.query("begin");
     return connection;
   };
-
-  it("reports a deadlock as retry to one, and lets the other commit", async () => {
-    const [a, b] = [await begun(), await begun()];
-    await a.query("update counters set n = n + 1 where id = 1");
-    await b.query("update counters set n = n + 1 where id = 2");
-    const outcomes = await Promise.allSettled([
-      a.query("update counters set n = n + 1 where id = 2").then(() => a.query("commit")),
-      b.query("update counters set n = n + 1 where id = 1").then(() => b.query("commit")),
-    ]);
-    const [failed, ...others] = outcomes.filter((outcome) => outcome.status === "rejected");
-    assert.equal(others.length, 0);
-    assert.equal(failed?.reason.kind, "retry");
-    await Promise.all([a.release(), b.release()]);
-  });
-
-  it("reports a lock that is not had in time as retry", async () => {
-    const holder = await begun();
-    await holder.query("select * from counters where id = 1 for update");
-    await assertFails(
-      db.transaction(async (tx) => {
-        await tx.query("set local lock_timeout = 50");
-        await tx.query("select * from counters where id = 1 for update");
-      }),
-      "retry",
-    );
-    await holder.release();
-  });
-
-  it("reports a serialization failure as retry", async () => {
-    const connection = await db.connect();
-    await connection.query("begin isolation level repeatable read");
-    await connection.query("select * from counters");
-    await db.query("update counters set n = n + 1 where id = 1");
-    await assertFails(connection.query("update counters set n = n + 1 where id = 1"), "retry");
-    await connection.release();
-  });
-
-  it("hides from other sessions what is not committed", async () => {
-    const connection = await begun();
-    await connection.query("insert into counters values (3, 0)");
-    assert.equal((await db.query("select * from counters where id = 3")).rows.length, 0);
-    await connection.release();
-  });
 
   it("ends a statement that takes too long", async () => {
     const impatient = await openPostgres({ url: test.url, statementTimeoutMs: 50 });
@@ -131,38 +88,13 @@ describe("PostgreSQL", { skip }, () => {
     assert.equal((await db.query("select * from slow")).rows.length, 0);
   });
 
-  for (const [cut, stored] of [
-    ["before", 0],
-    ["after", 1],
-  ] as const) {
-    it(`reports a connection lost ${cut} COMMIT was carried out as of unknown outcome, and knows the outcome later`, async () => {
-      await using proxy = await CuttingProxy.start(test.url);
-      const far = await openPostgres({ url: proxy.url });
-      const id = cut === "before" ? 11 : 12;
-      const broken = proxy.cutAt(/^commit$/, cut);
-      let transactionId = "";
-      const work = far.transaction(async (tx) => {
-        await tx.query("insert into counters values ($1, 0)", [id]);
-        transactionId = (await tx.query<{ id: string }>("select pg_current_xact_id()::text as id")).rows[0]?.id ?? "";
-      });
-      await assertFails(work, "unknown_outcome");
-      await broken;
-      while ((await statusOf(far, transactionId)) === "in progress");
-      assert.equal(await statusOf(far, transactionId), stored === 1 ? "committed" : "aborted");
-      assert.equal((await far.query("select * from counters where id = $1", [id])).rows.length, stored);
-      await far.close();
-    });
-  }
-
   it("asks again when the connection was lost during a statement that only reads", async () => {
-    await using proxy = await CuttingProxy.start(test.url);
-    const far = await openPostgres({ url: proxy.url });
+    await using lossy = await lossyPostgres();
     for (const cut of ["before", "after"] as const) {
-      const broken = proxy.cutAt(/^select 7/, cut);
-      assert.deepEqual((await far.query("select 7 as n")).rows, [{ n: 7 }]);
-      await broken;
+      const lost = lossy.cutAt(/^select 7/, cut);
+      assert.deepEqual((await lossy.database.query("select 7 as n")).rows, [{ n: 7 }]);
+      await lost;
     }
-    await far.close();
   });
 
   it("survives the loss of all idle sessions", async () => {

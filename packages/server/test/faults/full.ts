@@ -1,4 +1,4 @@
-// The whole version, for `npm run test:faults`.
+// For `npm run test:faults`.
 import { faultSuite } from "./suite.ts";
 
 faultSuite({

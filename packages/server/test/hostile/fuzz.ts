@@ -1,13 +1,16 @@
 // Random input at a whole server. As a program it runs a million inputs, or PARLOR_TEST_FUZZ of them; PARLOR_TEST_SEED repeats
-// a run.
+// a run, and PARLOR_TEST_FUZZ_AT=mqtt keeps to that protocol (or grpc, rest, json, proto).
 import assert from "node:assert/strict";
 import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from "node:http2";
 import { fromBinary, fromJsonString } from "@bufbuild/protobuf";
 import { Code, ErrorSchema, MessagesService, Reason, RoomsService, type WireError } from "@parlor/contract";
+import { freePort } from "../support/child-server.ts";
 import { clientDriver } from "../support/drivers/client.ts";
 import type { Person } from "../support/drivers/driver.ts";
 import { newName } from "../support/party.ts";
 import { Random, seedOfRun } from "../support/random.ts";
+import { MqttMutations } from "./mqtt-mutations.ts";
+import { answersIn, converse, openWay } from "./mqtt-voice.ts";
 import { type Known, Mutations } from "./mutations.ts";
 import { type Target, target } from "./target.ts";
 import { grpcPath, HostileStream } from "./voices.ts";
@@ -31,15 +34,17 @@ const atOnce = 8;
  * Sends so many inputs over every protocol. Fails when an answer is no typed error and no success, when the server says that
  * it is its own fault, when it ends, or when somebody else is disturbed.
  */
-export async function fuzz(inputs: number, seed: number): Promise<Tally> {
-  await using server = await target();
+export async function fuzz(inputs: number, seed: number, at?: string): Promise<Tally> {
+  const mqttPort = await freePort();
+  // One person is on all protocols at the same time.
+  await using server = await target({ PARLOR_MQTT_PORT: String(mqttPort), PARLOR_CONNECTIONS_PER_USER: "1000" });
   const witness = await Witness.start(server);
   const random = new Random(seed);
   const answers = new Map<string, number>();
   const before = await server.memory();
   for (let done = 0; done < inputs; done += inputsPerRoom) {
-    const fuzzer = await Fuzzer.begin(server, answers);
-    await fuzzer.run(Math.min(inputsPerRoom, inputs - done), random);
+    const fuzzer = await Fuzzer.begin(server, mqttPort, answers);
+    await fuzzer.run(Math.min(inputsPerRoom, inputs - done), random, at);
     fuzzer.close();
   }
   await witness.assertUndisturbed();
@@ -48,25 +53,27 @@ export async function fuzz(inputs: number, seed: number): Promise<Tally> {
 }
 
 /** Sends one input, or a few; says how many. */
-type Door = (mutations: Mutations) => Promise<number>;
+type Door = (mutations: Mutations, own: Random) => Promise<number>;
 
 class Fuzzer {
   readonly #answers: Map<string, number>;
   readonly #server: Target;
+  readonly #mqttPort: number;
   readonly #person: Person;
   readonly #known: Known;
   readonly #session: ClientHttp2Session;
 
-  private constructor(server: Target, person: Person, known: Known, answers: Map<string, number>) {
+  private constructor(server: Target, mqttPort: number, person: Person, known: Known, answers: Map<string, number>) {
     this.#answers = answers;
     this.#server = server;
+    this.#mqttPort = mqttPort;
     this.#person = person;
     this.#known = known;
     this.#session = connect(server.url);
   }
 
   /** Signs in and makes what requests can be about. */
-  static async begin(server: Target, answers: Map<string, number>): Promise<Fuzzer> {
+  static async begin(server: Target, mqttPort: number, answers: Map<string, number>): Promise<Fuzzer> {
     const driver = clientDriver(server.url, "json");
     const [person, other] = [await driver.signUp(newName()), await driver.signUp(newName())];
     const { room } = await person.call(RoomsService.method.createRoom, { name: "Fuzz", memberIds: [other.user.id] });
@@ -75,22 +82,25 @@ class Fuzzer {
     const { message } = await person.call(MessagesService.method.sendMessage, { roomId, text: "first" });
     other.close();
     const ids = [roomId, roomId, roomId, message?.id ?? "", foreign?.id ?? "", person.user.id, other.user.id, "me"];
-    return new Fuzzer(server, person, { ids, token: person.token }, answers);
+    return new Fuzzer(server, mqttPort, person, { ids, token: person.token, username: person.user.username }, answers);
   }
 
   /** Those that run at the same time make their own choices, so that a seed makes the same inputs again. */
-  async run(inputs: number, random: Random): Promise<void> {
-    const doors: readonly Door[] = [
-      (mutations) => this.#rest(mutations),
-      (mutations) => this.#grpc(mutations),
-      (mutations) => this.#stream("json", mutations),
-      (mutations) => this.#stream("proto", mutations),
-    ];
+  async run(inputs: number, random: Random, at?: string): Promise<void> {
+    const all: Readonly<Record<string, Door>> = {
+      rest: (mutations) => this.#rest(mutations),
+      grpc: (mutations) => this.#grpc(mutations),
+      json: (mutations) => this.#stream("json", mutations),
+      proto: (mutations) => this.#stream("proto", mutations),
+      mqtt: (_, own) => this.#mqtt(new MqttMutations(own, this.#known)),
+    };
+    const doors = Object.entries(all).flatMap(([name, door]) => (at === undefined || at === name ? [door] : []));
     const share = Math.ceil(inputs / (doors.length * atOnce));
     const attackers = doors.flatMap((door) =>
       Array.from({ length: atOnce }, async () => {
-        const mutations = new Mutations(random.fork(), this.#known);
-        for (let done = 0; done < share; ) done += await door(mutations);
+        const own = random.fork();
+        const mutations = new Mutations(own, this.#known);
+        for (let done = 0; done < share; ) done += await door(mutations, own);
       }),
     );
     await Promise.all(attackers);
@@ -149,6 +159,22 @@ class Fuzzer {
     return frames.length;
   }
 
+  /** A connection and some packets on it, the last of which is a ping: each is answered, or it ends. */
+  async #mqtt(mutations: MqttMutations): Promise<number> {
+    const way = mutations.random.pick(["shared", "own", "websocket"] as const);
+    const stream = await openWay(way, { port: this.#server.port, mqttPort: this.#mqttPort });
+    const packets = Array.from({ length: 20 }, () => mutations.packet());
+    const ping = Buffer.of(0xc0, 0);
+    const opening = mutations.opening();
+    const told = await converse(stream, mutations.version, opening, [...packets, ping]);
+    const said = (): string => [opening, ...packets].map((bytes) => bytes.toString("hex")).join(" ");
+    for (const answer of answersIn(told)) {
+      assert.ok(!/INTERNAL|0x80/.test(answer), `a fault of the server for ${said()}`);
+      this.#answers.set(answer, (this.#answers.get(answer) ?? 0) + 1);
+    }
+    return packets.length + 1;
+  }
+
   #count(error: WireError | undefined, input = ""): void {
     const answer = error === undefined ? "OK" : Reason[error.reason];
     this.#answers.set(answer as string, (this.#answers.get(answer as string) ?? 0) + 1);
@@ -163,7 +189,7 @@ if (import.meta.main) {
   const inputs = Number(process.env["PARLOR_TEST_FUZZ"] ?? 1_000_000);
   console.log(`seed ${seed}, ${inputs} inputs`);
   const start = performance.now();
-  const { answers, growth } = await fuzz(inputs, seed);
+  const { answers, growth } = await fuzz(inputs, seed, process.env["PARLOR_TEST_FUZZ_AT"]);
   console.table([...answers].sort(([, a], [, b]) => b - a).map(([answer, count]) => ({ answer, count })));
   console.log(`${Math.round((performance.now() - start) / 1000)} s, ${Math.round(growth / 2 ** 20)} MB more in memory`);
 }

@@ -7,6 +7,8 @@ import type { Random } from "../support/random.ts";
 export interface Known {
   readonly ids: readonly string[];
   readonly token: string;
+  /** Whose token it is. */
+  readonly username: string;
 }
 
 const texts = [

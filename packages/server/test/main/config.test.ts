@@ -91,6 +91,24 @@ test("a database said twice, or in part, is refused", () => {
   assert.match(problemsOf({ DB_PASSWORD: "geheim" }).join(), /^DB_HOST must be set when DB_PASSWORD is/);
 });
 
+test("an sslmode that the driver would not know is refused, wherever it stands", () => {
+  const url = "postgres://a:hunter2@db/x";
+  const modes = "disable, no-verify, prefer, require, verify-ca, verify-full";
+  for (const mode of modes.split(", ")) {
+    assert.equal(loadConfig({ DATABASE_URL: `${url}?sslmode=${mode}` }).database.engine, "postgres");
+    assert.equal(loadConfig({ DATABASE_URL: url, PGSSLMODE: mode }).database.engine, "postgres");
+  }
+  for (const query of ["sslmode=bogus", "sslmode=", "sslmode=require&sslmode=Require"]) {
+    const problems = problemsOf({ DATABASE_URL: `${url}?${query}` }).join();
+    assert.match(problems, new RegExp(`^DATABASE_URL must be .*: its sslmode must be one of ${modes}\\.$`));
+    assert.ok(!problems.includes("hunter2"));
+  }
+  const compatible = `${url}?uselibpqcompat=true&sslmode=no-verify`;
+  assert.match(problemsOf({ DATABASE_URL: compatible }).join(), /one of disable, prefer, require, verify-ca, verify-full\.$/);
+  assert.deepEqual(problemsOf({ DB_HOST: "db", PGSSLMODE: "bogus" }), [`PGSSLMODE must be one of ${modes}, not "bogus".`]);
+  assert.equal(loadConfig({ PGSSLMODE: "bogus" }).database.engine, "pglite");
+});
+
 test("a secret is not shown, however wrong it is", () => {
   const problems = problemsOf({ DATABASE_URL: "mysql://root:hunter2@db/x", DB_PASSWORD: "hunter2\u0007" });
   assert.equal(problems.length, 3);

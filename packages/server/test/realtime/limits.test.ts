@@ -42,13 +42,14 @@ describe("Limits of live connections", { timeout: 60_000 }, () => {
     }
     assert.equal(await letGo(), 1);
     assert.ok(queued < 5 * 1024 ** 2, `${queued} bytes waited`);
+    // Whoever reads on within three seconds is told why.
+    stuck.resume();
+    slow.readOn();
+    assert.equal((await stuck.status).code, grpc.status.RESOURCE_EXHAUSTED);
+    assert.deepEqual(await slow.goodbye(), { reason: Goodbye_Reason.SLOW_CONSUMER, code: 4002 });
     for (const { inbox } of good) {
       await inbox.until((events) => events.filter(({ kind }) => kind.case === "messageSent").length === sent);
     }
-    slow.readOn();
-    assert.deepEqual(await slow.goodbye(), { reason: Goodbye_Reason.SLOW_CONSUMER, code: 4002 });
-    stuck.resume();
-    assert.equal((await stuck.status).code, grpc.status.RESOURCE_EXHAUSTED);
     assert.deepEqual(server.faults, []);
   });
 

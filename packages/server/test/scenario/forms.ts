@@ -3,12 +3,12 @@ import { ChildNodes } from "../support/child-nodes.ts";
 import { ChildServer } from "../support/child-server.ts";
 import { engines, freshPostgres } from "../support/databases.ts";
 import type { Driver } from "../support/drivers/driver.ts";
-import { driversOf } from "../support/drivers/index.ts";
+import { driversWithMqtt } from "../support/drivers/index.ts";
 import { spreadDriver } from "../support/drivers/spread.ts";
 import { RedisServer, redisMissing } from "../support/redis.ts";
 import { environmentOf, newLayout, partNames } from "../support/services-apart.ts";
 
-/** A running server: the n-th way of driversOf to speak to it, and what it logged as its own faults. */
+/** A running server: the n-th way of driversWithMqtt to speak to it, and what it logged as its own faults. */
 export interface Stage extends AsyncDisposable {
   driver(way: number): Driver;
   readonly faults: readonly string[];
@@ -60,7 +60,7 @@ async function fiveServices(): Promise<Stage> {
   }
   const port = layout.ports.get("gateway") as number;
   return {
-    driver: (way) => driversOf({ port, url: `http://127.0.0.1:${port}` })[way] as Driver,
+    driver: (way) => driversWithMqtt({ port, url: `http://127.0.0.1:${port}` })[way] as Driver,
     get faults() {
       return servers.flatMap(({ faults }) => faults);
     },

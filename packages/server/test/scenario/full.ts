@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { type Engine, engines } from "../support/databases.ts";
-import { driversOf } from "../support/drivers/index.ts";
+import { driverNames, driversOf } from "../support/drivers/index.ts";
 import { running } from "../support/running.ts";
 import { firstDifference } from "../support/transcript.ts";
 import { forms, type Stage } from "./forms.ts";
@@ -23,8 +23,8 @@ before(async () => {
   expected = await scenario(driver, suffix());
 });
 
-for (const [name, form] of Object.entries(forms)) {
-  if (named.length > 0 && !named.includes(name)) continue;
+for (const [key, form] of Object.entries(forms)) {
+  if (named.length > 0 && !named.includes(key)) continue;
   describe(`The scenario on ${form.title}`, { skip: form.missing ?? false }, () => {
     let stage: Stage;
     before(async () => {
@@ -32,8 +32,8 @@ for (const [name, form] of Object.entries(forms)) {
     });
     after(() => stage[Symbol.asyncDispose]());
 
-    for (const way of [0, 1, 2]) {
-      test(["gRPC", "REST + WebSocket JSON", "REST + WebSocket protobuf"][way] as string, { timeout: 60_000 }, async () => {
+    for (const [way, name] of driverNames.entries()) {
+      test(name, { timeout: 60_000 }, async () => {
         const noted = await scenario(stage.driver(way), suffix());
         assert.deepEqual(firstDifference(noted, expected), undefined);
         assert.deepEqual(stage.faults, []);

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, test } from "node:test";
-import { driversOf } from "../support/drivers/index.ts";
-import { mqttDriver } from "../support/drivers/mqtt.ts";
+import { driverNames, driversWithMqtt } from "../support/drivers/index.ts";
 import { onEveryEngine, type Running, running } from "../support/running.ts";
 import { firstDifference } from "../support/transcript.ts";
 import { scenario } from "./scenario.ts";
@@ -17,9 +16,9 @@ onEveryEngine("One scenario gives equal results", (engine) => {
   });
   after(() => server[Symbol.asyncDispose]());
 
-  for (const way of [0, 1, 2, 3]) {
-    test(["gRPC", "REST + WebSocket JSON", "REST + WebSocket protobuf", "MQTT 5 + REST"][way] as string, { timeout: 60_000 }, async () => {
-      const driver = [...driversOf(server), mqttDriver(server)][way];
+  for (const [way, name] of driverNames.entries()) {
+    test(name, { timeout: 60_000 }, async () => {
+      const driver = driversWithMqtt(server)[way];
       assert.ok(driver);
       const noted = await scenario(driver, `x${randomBytes(4).toString("hex")}`);
       assert.ok(noted.length > 150, `only ${noted.length} lines were noted`);

@@ -8,6 +8,7 @@ import {
   ErrorSchema,
   GetMeRequestSchema,
   GetMeResponseSchema,
+  MqttSessionsService,
   ParlorError,
   RealtimeService,
   Reason,
@@ -92,6 +93,17 @@ describe("Forged identities", { skip: whyNotApart ?? false }, () => {
     assert.equal(user?.id, ada.user.id);
     const request = Buffer.from(toBinary(VerifyTokenRequestSchema, create(VerifyTokenRequestSchema, { token: ada.token })));
     await refused(ask("auth", AuthService.method.verifyToken, request, forged(undefined)), Reason.NOT_A_SERVICE);
+  });
+
+  test("what is no part of the contract is asked by services for themselves, and by no person of any role", async () => {
+    const { takeSession } = MqttSessionsService.method;
+    const wish = { userId: ada.user.id, clientId: "hers", keptSeconds: 60 };
+    const request = Buffer.from(toBinary(takeSession.input, create(takeSession.input, wish)));
+    const signedIn = new grpc.Metadata();
+    signedIn.set("authorization", `Bearer ${ada.token}`);
+    for (const part of ["gateway", "realtime"] as const)
+      for (const metadata of [signedIn, forged("wrong")]) await refused(ask(part, takeSession, request, metadata), Reason.NOT_A_SERVICE);
+    await refused(ask("realtime", takeSession, request, forged(serviceToken)), Reason.ROLE_TOO_LOW);
   });
 
   test("a stream with a forged origin is refused before it begins", async () => {

@@ -5,7 +5,8 @@ import { after, before, describe, test } from "node:test";
 import { MessagesService, RoomsService } from "@parlor/contract";
 import { scenario } from "../scenario/scenario.ts";
 import type { Person } from "../support/drivers/driver.ts";
-import { driversOf } from "../support/drivers/index.ts";
+import { driversOf, driversWithMqtt } from "../support/drivers/index.ts";
+import { connectDevice, type Device, eventsOf, texts } from "../support/mqtt-device.ts";
 import { newName } from "../support/party.ts";
 import { redisMissing } from "../support/redis.ts";
 import { password } from "../support/running.ts";
@@ -21,7 +22,7 @@ describe("Services apart as processes", { skip: whyNotApart ?? redisMissing ?? f
 
   test("one scenario gives equal results over every protocol", async () => {
     let expected: readonly string[] | undefined;
-    for (const driver of driversOf(apart)) {
+    for (const driver of driversWithMqtt(apart)) {
       const noted = await scenario(driver, `x${randomBytes(4).toString("hex")}`);
       expected ??= noted;
       assert.equal(firstDifference(noted, expected), undefined, driver.name);
@@ -59,6 +60,38 @@ describe("Services apart as processes", { skip: whyNotApart ?? redisMissing ?? f
       for (const seq of acknowledged) assert.ok(seqs.includes(seq), `${seq} was acknowledged and did not come`);
       live.close();
       for (const person of [writer, reader]) person.close();
+    });
+  }
+
+  for (const part of ["realtime", "gateway"] as const) {
+    test(`a device's session outlives ${part}, and what it missed comes in order`, async () => {
+      const person = (await driversOf(apart)[1]?.signUp(newName())) as Person;
+      const { room } = await person.call(RoomsService.method.createRoom, { name: "Lab" });
+      const roomId = room?.id ?? "";
+      const say = (text: string) => person.call(MessagesService.method.sendMessage, { roomId, text });
+      const connect = (): Promise<Device> =>
+        connectDevice(apart.url.replace("http", "mqtt"), {
+          protocolVersion: 5,
+          clean: false,
+          clientId: "sensor",
+          username: person.user.username,
+          password: person.token,
+          properties: { sessionExpiryInterval: 3600 },
+        });
+      const first = await connect();
+      await first.client.subscribeAsync(eventsOf(roomId), { qos: 1 });
+      await say("one");
+      await first.inbox.until(() => texts(first.inbox).length === 1);
+      await restart(part);
+      await say("two");
+      await using second = await connect();
+      assert.equal(second.connack.sessionPresent, true);
+      await say("three");
+      await second.inbox.until(() => texts(second.inbox).includes("three"));
+      // What it acknowledged in the last second before may come again.
+      assert.deepEqual(texts(second.inbox).slice(-2), ["two", "three"]);
+      assert.deepEqual(apart.faults, []);
+      person.close();
     });
   }
 

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { scenario } from "../scenario/scenario.ts";
 import { type Engine, engines } from "../support/databases.ts";
-import { driversOf } from "../support/drivers/index.ts";
+import { driverNames, driversOf, driversWithMqtt } from "../support/drivers/index.ts";
 import { type Running, running } from "../support/running.ts";
 import { servicesApart, whyNotApart } from "../support/services-apart.ts";
 import { firstDifference } from "../support/transcript.ts";
@@ -20,9 +20,9 @@ describe("Services apart give the same results as one process", { skip: whyNotAp
   });
   after(() => apart[Symbol.asyncDispose]());
 
-  for (const way of [0, 1, 2]) {
-    test(["gRPC", "REST + WebSocket JSON", "REST + WebSocket protobuf"][way] as string, { timeout: 60_000 }, async () => {
-      const driver = driversOf(apart)[way];
+  for (const [way, name] of driverNames.entries()) {
+    test(name, { timeout: 60_000 }, async () => {
+      const driver = driversWithMqtt(apart)[way];
       assert.ok(driver);
       const noted = await scenario(driver, `x${randomBytes(4).toString("hex")}`);
       assert.deepEqual(firstDifference(noted, expected), undefined);

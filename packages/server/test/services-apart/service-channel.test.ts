@@ -19,7 +19,7 @@ import {
 } from "@parlor/contract";
 import type { Call } from "../../src/domain/call.ts";
 import { readForwarded, serviceMetadata } from "../../src/domain/forwarded-call.ts";
-import { ServiceChannel } from "../../src/services/remote/service-channel.ts";
+import { type ChannelOptions, ServiceChannel } from "../../src/services/remote/service-channel.ts";
 import { freePort } from "../support/child-server.ts";
 import { refused } from "../support/refused.ts";
 
@@ -49,6 +49,10 @@ const empty: Answer = (stream) => {
 
 /** A service that answers each call in turn, the last answer for all that follow. */
 async function service(...answers: readonly Answer[]): Promise<Service> {
+  return serviceWith({}, ...answers);
+}
+
+async function serviceWith(options: Pick<ChannelOptions, "mostCalls">, ...answers: readonly Answer[]): Promise<Service> {
   const asked: IncomingHttpHeaders[] = [];
   const server = createServer().on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
     stream.on("error", () => undefined);
@@ -59,7 +63,8 @@ async function service(...answers: readonly Answer[]): Promise<Service> {
   server.on("connection", (socket: Socket) => sockets.set(socket.remotePort ?? 0, socket));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  const channel = new ServiceChannel({ name: "rooms", url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, token: "t" });
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const channel = new ServiceChannel({ name: "rooms", url, token: "t", ...options });
   const dispose = async (): Promise<void> => {
     channel.close();
     server.close();
@@ -147,4 +152,16 @@ test("where nobody is, a call ends in time and says so", async () => {
   assert.ok(performance.now() - began < 5000);
   assert.equal(await channel.reachable(), false);
   channel.close();
+});
+
+test("of a service that hangs, no more calls wait than may: the others are refused at once, until one has ended", async () => {
+  await using rooms = await serviceWith({ mostCalls: 2 }, never, never, empty);
+  const ask = (deadline?: number) => rooms.channel.call(RoomsService.method.getRoom, getRoom, { ...call, ...(deadline && { deadline }) });
+  const hung = [ask(Date.now() + 300), ask(Date.now() + 300)].map((one) => refused(one, Reason.TIMEOUT));
+  const error = await refused(ask(), Reason.SERVICE_UNAVAILABLE);
+  assert.equal(error.code, Code.UNAVAILABLE);
+  assert.equal(error.retryAfterMs, 1000);
+  await Promise.all(hung);
+  assert.equal(rooms.asked.length, 2);
+  await ask();
 });

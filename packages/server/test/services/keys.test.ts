@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createPublicKey, generateKeyPairSync } from "node:crypto";
 import { test } from "node:test";
 import { Reason } from "@parlor/contract";
-import { type Node, newcomer, refusal, startAuth } from "../support/auth.ts";
+import { minute, type Node, newcomer, refusal, startAuth } from "../support/auth.ts";
 import { onEveryDatabase } from "../support/databases.ts";
 
 onEveryDatabase("keys", (current) => {
@@ -20,14 +20,19 @@ onEveryDatabase("keys", (current) => {
     assert.equal(createPublicKey({ key: { ...key }, format: "jwk" }).asymmetricKeyType, "ed25519");
   });
 
-  test("a new key signs, the one before is still accepted, and older ones are not", async () => {
+  test("a new key signs when every node knows it, the one before is still accepted, and older ones are not", async () => {
     const node = await startAuth(current().store);
     const other = await startAuth(current().store, { clock: node.clock });
+    const uses = async () => (await node.keys.list()).map(({ use }) => use);
     const first = await newcomer(node);
+    const { kid } = node.keys.current;
     await node.keys.rotate();
+    assert.deepEqual(await uses(), ["NEXT", "SIGNING"]);
+    assert.equal(node.keys.current.kid, kid);
+    node.clock.advance(10_000);
+    assert.deepEqual(await uses(), ["SIGNING", "ACCEPTED"]);
     const second = await newcomer(node);
-    assert.equal(node.keys.jwks.keys.length, 2);
-    node.clock.advance(5000);
+    assert.notEqual(node.keys.current.kid, kid);
     for (const { tokens, id } of [first, second]) {
       assert.equal((await node.identities.verify(tokens.accessToken)).userId, id);
       assert.equal((await other.identities.verify(tokens.accessToken)).userId, id);
@@ -37,6 +42,27 @@ onEveryDatabase("keys", (current) => {
     await refusal(node.identities.verify(first.tokens.accessToken), Reason.TOKEN_INVALID);
     assert.equal((await node.identities.verify(second.tokens.accessToken)).userId, second.id);
     assert.ok((await node.auth.refreshTokens({ refreshToken: first.tokens.refreshToken })).tokens);
+  });
+
+  test("however often keys are made at once, the one that signs stays", async () => {
+    const node = await startAuth(current().store);
+    node.clock.advance(minute);
+    const { kid } = node.keys.current;
+    for (let n = 0; n < 3; n++) await node.keys.rotate();
+    assert.equal(node.keys.current.kid, kid);
+    assert.deepEqual(
+      (await node.keys.list()).map(({ use }) => use),
+      ["NEXT", "NEXT", "NEXT", "SIGNING"],
+    );
+  });
+
+  test("other nodes read a new key by themselves, and know it before it signs", async () => {
+    const node = await startAuth(current().store);
+    const other = await startAuth(current().store, { clock: node.clock, readKeysEveryMs: 5 });
+    await node.keys.rotate();
+    while (other.keys.jwks.keys.length < node.keys.jwks.keys.length) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(other.keys.jwks, node.keys.jwks);
+    other.identities.close();
   });
 
   test("keys can be configured as PEM, JWK or set, and the first one signs", async () => {
@@ -50,6 +76,7 @@ onEveryDatabase("keys", (current) => {
       const node = await startAuth(current().store, { config: { signingKey }, clock: before.clock });
       assert.equal((await node.identities.verify(tokens.accessToken)).userId, id);
     }
+    await refusal(before.keys.rotate(), Reason.SIGNING_KEY_CONFIGURED);
     const without = await startAuth(current().store, { config: { signingKey: pem(two) }, clock: before.clock });
     await refusal(without.identities.verify(tokens.accessToken), Reason.TOKEN_INVALID);
   });

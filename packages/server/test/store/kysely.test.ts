@@ -3,6 +3,7 @@ import { it } from "node:test";
 import { sql } from "kysely";
 import { newId } from "../../src/domain/ids.ts";
 import { DatabaseError } from "../../src/ports/database.ts";
+import { plannedForValues } from "../../src/store/kysely.ts";
 import { onEveryDatabase } from "../support/databases.ts";
 
 const user = (username: string) => ({
@@ -70,6 +71,14 @@ onEveryDatabase("the store", (current) => {
         return (await sql<{ level: string }>`select current_setting('transaction_isolation') as level`.execute(tx)).rows[0]?.level;
       });
     assert.equal(level, "repeatable read");
+  });
+
+  it("plans for values where it is asked to, and once for all elsewhere", async () => {
+    const { store } = current();
+    const mode = async (on: typeof store) =>
+      (await sql<{ plan_cache_mode: string }>`show plan_cache_mode`.execute(on)).rows[0]?.plan_cache_mode;
+    assert.equal(await plannedForValues(store, mode), "force_custom_plan");
+    assert.equal(await mode(store), "force_generic_plan");
   });
 
   it("gives no session outside of transactions", async () => {

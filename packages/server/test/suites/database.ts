@@ -1,28 +1,27 @@
 // What every engine of the Database port must do. An engine's own test file calls this, and adds what only it can do.
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
-import { type Database, DatabaseError, type DatabaseErrorKind } from "../../src/ports/database.ts";
+import type { Database } from "../../src/ports/database.ts";
+import type { LossyDatabase } from "../support/lossy-database.ts";
+import { assertFails } from "./assert-fails.ts";
+import { collisionTests, type Sessions } from "./database-collisions.ts";
+import { lossTests } from "./database-losses.ts";
 
 export interface OpenedDatabase {
   readonly database: Database;
   close(): Promise<void>;
 }
 
-/** Asserts that a call fails with a DatabaseError of this kind. */
-export async function assertFails(call: Promise<unknown>, kind: DatabaseErrorKind, message = /./): Promise<DatabaseError> {
-  let caught: unknown;
-  await assert.rejects(call, (error) => {
-    caught = error;
-    return true;
-  });
-  assert.ok(caught instanceof DatabaseError, `not a DatabaseError: ${caught}`);
-  assert.equal(caught.kind, kind, caught.message);
-  assert.match(caught.message, message);
-  return caught;
+export interface EngineUnderTest {
+  readonly name: string;
+  readonly sessions: Sessions;
+  open(): Promise<OpenedDatabase>;
+  /** One that is migrated, whose connection can be lost. */
+  openLossy(): Promise<LossyDatabase>;
 }
 
-export function databaseSuite(engine: string, open: () => Promise<OpenedDatabase>): void {
-  describe(`Database of ${engine}`, () => {
+export function databaseSuite({ name, sessions, open, openLossy }: EngineUnderTest): void {
+  describe(`Database of ${name}`, () => {
     let opened: OpenedDatabase;
     let db: Database;
     before(async () => {
@@ -43,6 +42,8 @@ export function databaseSuite(engine: string, open: () => Promise<OpenedDatabase
     describe("transactions", () => transactionTests(() => db, count));
     describe("connections", () => connectionTests(() => db, count));
     describe("errors", () => errorTests(() => db, count));
+    collisionTests(() => db, sessions);
+    lossTests(openLossy);
     it("refuses calls after close, and closes twice", async () => {
       const other = await open();
       await other.close();
@@ -295,6 +296,15 @@ function errorTests(db: () => Database, count: Count): void {
     await db().query("insert into parents values (1, 'a')");
     const error = await assertFails(db().query("insert into parents values (2, 'a')"), "unique");
     assert.equal(error.constraint, "parents_name_key");
+  });
+
+  it("tells which unique constraint of a partitioned table refused", async () => {
+    await db().query("create table pieces (id integer primary key) partition by hash (id)");
+    await db().query("create table pieces_p0 partition of pieces for values with (modulus 1, remainder 0)");
+    await db().query("insert into pieces values (1)");
+    const error = await assertFails(db().query("insert into pieces values (1)"), "unique");
+    assert.equal(error.constraint, "pieces_pkey");
+    await db().query("drop table pieces");
   });
 
   it("tells which foreign key refused", async () => {

@@ -71,16 +71,17 @@ interface NodeOptions {
   readonly bus?: Bus;
   readonly clock?: ManualClock;
   readonly config?: Partial<AuthConfig>;
+  readonly readKeysEveryMs?: number;
 }
 
 /** One node's accounts; without a bus, the node hears of no other. */
 export async function startAuth(
   store: Kysely<Schema>,
-  { bus = new MemoryBusHub().join(), clock = new ManualClock(), config }: NodeOptions = {},
+  { bus = new MemoryBusHub().join(), clock = new ManualClock(), config, readKeysEveryMs }: NodeOptions = {},
 ) {
   const records: SecurityRecord[] = [];
   const securityLog = { record: (entry: SecurityRecord) => void records.push(entry) };
-  const auth = await createAuth({ store, bus, clock, config: { ...testConfig, ...config }, securityLog });
+  const auth = await createAuth({ store, bus, clock, config: { ...testConfig, ...config }, securityLog, readKeysEveryMs });
   const context = { store, clock, identities: auth.identities, pageTokens: auth.pageTokens, securityLog };
   return {
     ...auth,

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Environment } from "../../src/index.ts";
 import { ChildServer, freePort } from "./child-server.ts";
 import type { Driver } from "./drivers/driver.ts";
-import { driversOf } from "./drivers/index.ts";
+import { driversWithMqtt } from "./drivers/index.ts";
 import { testEnvironment } from "./running.ts";
 
 export class ChildNodes implements AsyncDisposable {
@@ -38,10 +38,10 @@ export class ChildNodes implements AsyncDisposable {
     return this.ports.map((port) => `http://127.0.0.1:${port}`);
   }
 
-  /** A way to speak to a node: the n-th of driversOf. */
+  /** A way to speak to a node: the n-th of driversWithMqtt. */
   driver(node: number, way: number): Driver {
     const port = this.ports[node] as number;
-    return driversOf({ port, url: `http://127.0.0.1:${port}` })[way] as Driver;
+    return driversWithMqtt({ port, url: `http://127.0.0.1:${port}` })[way] as Driver;
   }
 
   /** Starts a node that was ended, on its port. */

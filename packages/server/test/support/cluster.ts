@@ -3,6 +3,7 @@ import { MemoryBusHub } from "../../src/engines/bus-memory.ts";
 import { type Environment, loadConfig, type RunningServer, startServer } from "../../src/index.ts";
 import type { Bus } from "../../src/ports/bus.ts";
 import type { Clock } from "../../src/ports/clock.ts";
+import type { Database } from "../../src/ports/database.ts";
 import { type Engine, engines, freshPostgres } from "./databases.ts";
 import type { Driver, Person } from "./drivers/driver.ts";
 import { driversOf } from "./drivers/index.ts";
@@ -10,11 +11,16 @@ import { newName } from "./party.ts";
 import { RedisServer } from "./redis.ts";
 import { faultLog, password, testEnvironment } from "./running.ts";
 
+interface Joined {
+  readonly bus?: Bus;
+  readonly env?: Environment;
+}
+
 /** What the nodes of a cluster tell each other by. */
 export interface ClusterBus {
   readonly name: string;
   /** For the next node: a bus that it gets, or settings with which it opens its own. */
-  join(): { readonly bus?: Bus; readonly env?: Environment };
+  join(): Joined | Promise<Joined>;
   /** Loses everything that is published, until the returned function is called; nodes may find each other again after it. */
   interrupt(): Promise<() => Promise<void>>;
   close(): Promise<void>;
@@ -58,6 +64,8 @@ export interface ClusterNode {
 export interface Cluster extends AsyncDisposable {
   readonly nodes: readonly ClusterNode[];
   readonly bus: ClusterBus;
+  /** Theirs, for a test that looks into it or gets into their way. */
+  readonly database: Database;
   /** What the nodes logged as their own faults. */
   readonly faults: readonly string[];
   /** Has the nodes hear nothing of each other until the returned function is called, which waits until they do again. */
@@ -86,11 +94,11 @@ export async function cluster(
   bus: ClusterBus,
   { size = 3, env = {}, clock }: { readonly size?: number; readonly env?: Environment; readonly clock?: Clock } = {},
 ): Promise<Cluster> {
-  const { url, close } = await freshPostgres();
+  const { url, database, close } = await freshPostgres();
   const faults: string[] = [];
   const nodes: ClusterNode[] = [];
   const add = async (): Promise<ClusterNode> => {
-    const joined = bus.join();
+    const joined = await bus.join();
     const config = loadConfig({ ...testEnvironment, DATABASE_URL: url, ...joined.env, ...env });
     const server = await startServer(config, { log: faultLog(faults), ...(clock && { clock }), ...(joined.bus && { bus: joined.bus }) });
     const place = { server, port: server.port, url: `http://127.0.0.1:${server.port}` };
@@ -112,6 +120,7 @@ export async function cluster(
   return {
     nodes,
     bus,
+    database,
     faults,
     interrupt: async () => {
       const resume = await bus.interrupt();

@@ -1,15 +1,8 @@
-// A way to PostgreSQL that breaks where a test wants it to: at a statement, before the server gets it or after it was carried out.
+// A way to PostgreSQL that breaks where a test wants it to.
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
-
-/** Whether the server gets the statement. Either way, the client gets no answer. */
-export type Cut = "before" | "after";
-
-interface Plan {
-  readonly statement: RegExp;
-  readonly cut: Cut;
-  readonly done: () => void;
-}
+import type { Cut, CutPlan } from "./lossy-database.ts";
+import { StatementReader } from "./statement-reader.ts";
 
 /** ReadyForQuery, outside of a transaction: everything sent before has been carried out. */
 const idle = Buffer.from([0x5a, 0, 0, 0, 5, 0x49]);
@@ -18,7 +11,7 @@ export class CuttingProxy implements AsyncDisposable {
   readonly #server: Server;
   readonly #target: URL;
   readonly #sockets = new Set<Socket>();
-  #plan: Plan | undefined;
+  #plan: CutPlan | undefined;
 
   private constructor(target: URL) {
     this.#target = target;
@@ -46,8 +39,13 @@ export class CuttingProxy implements AsyncDisposable {
     });
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Breaks every connection. */
+  cut(): void {
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.cut();
     this.#server.close();
     await once(this.#server, "close");
   }
@@ -65,7 +63,7 @@ export class CuttingProxy implements AsyncDisposable {
     }
   }
 
-  #takePlan(text: string): Plan | undefined {
+  #takePlan(text: string): CutPlan | undefined {
     const plan = this.#plan;
     if (!plan?.statement.test(text)) return undefined;
     this.#plan = undefined;
@@ -73,19 +71,17 @@ export class CuttingProxy implements AsyncDisposable {
   }
 }
 
-/** One connection: the client's messages one by one, so that it can be broken between two of them. */
+/** One connection, which can be broken between two messages of the client. */
 class Way {
   readonly #client: Socket;
   readonly #server: Socket;
-  readonly #planFor: (text: string) => Plan | undefined;
-  readonly #prepared = new Map<string, string>();
-  #pending: Buffer = Buffer.alloc(0);
-  #started = false;
+  readonly #planFor: (text: string) => CutPlan | undefined;
+  readonly #reader = new StatementReader();
   /** Set: the server's answers are kept from the client, until the plan is fulfilled. */
-  #plan: Plan | undefined;
+  #plan: CutPlan | undefined;
   #kept: Buffer = Buffer.alloc(0);
 
-  constructor(client: Socket, server: Socket, planFor: (text: string) => Plan | undefined) {
+  constructor(client: Socket, server: Socket, planFor: (text: string) => CutPlan | undefined) {
     this.#client = client;
     this.#server = server;
     this.#planFor = planFor;
@@ -99,13 +95,14 @@ class Way {
   }
 
   #fromClient(bytes: Buffer): void {
-    this.#pending = Buffer.concat([this.#pending, bytes]);
-    for (let message = this.#next(); message !== undefined; message = this.#next()) {
-      const plan = this.#plan === undefined ? this.#planFor(this.#statementOf(message)) : undefined;
-      if (plan?.cut === "before") this.#cut(plan);
-      else this.#server.write(message);
-      this.#plan ??= plan;
+    let now: CutPlan | undefined;
+    for (const { bytes: message, statement } of this.#reader.read(bytes)) {
+      const plan = this.#plan === undefined ? this.#planFor(statement) : undefined;
+      if (plan?.cut === "after") this.#plan = plan;
+      else now ??= plan;
+      if (now?.cut !== "before") this.#server.write(message);
     }
+    if (now) this.#cut(now);
   }
 
   #fromServer(bytes: Buffer): void {
@@ -116,30 +113,8 @@ class Way {
     }
   }
 
-  #cut(plan: Plan): void {
-    this.#pending = Buffer.alloc(0);
+  #cut(plan: CutPlan): void {
     this.end();
     plan.done();
-  }
-
-  /** The first message has no type before its length. */
-  #next(): Buffer | undefined {
-    const at = this.#started ? 1 : 0;
-    if (this.#pending.length < at + 4) return undefined;
-    const length = at + this.#pending.readInt32BE(at);
-    if (this.#pending.length < length) return undefined;
-    const message = this.#pending.subarray(0, length);
-    this.#pending = this.#pending.subarray(length);
-    this.#started = true;
-    return message;
-  }
-
-  /** The text of a statement that the message carries out: a simple query, or what it binds; otherwise "". */
-  #statementOf(message: Buffer): string {
-    const type = String.fromCharCode(message[0] ?? 0);
-    const [first = "", second = ""] = message.toString("utf8", 5).split("\0");
-    if (type === "P") this.#prepared.set(first, second);
-    if (type === "B") return this.#prepared.get(second) ?? "";
-    return type === "Q" ? first : "";
   }
 }

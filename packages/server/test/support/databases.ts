@@ -100,7 +100,8 @@ async function administer(statement: string): Promise<void> {
   }
 }
 
-async function migratedPglite(): Promise<Uint8Array<ArrayBuffer>> {
+/** The files of a migrated database, for the option `template`. */
+export async function migratedPglite(): Promise<Uint8Array<ArrayBuffer>> {
   const path = join(tmpdir(), `parlor-test-${templateKey()}.tar`);
   if (existsSync(path)) return new Uint8Array(readFileSync(path));
   const database = await openPglite({ dataDir: undefined });

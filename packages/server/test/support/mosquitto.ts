@@ -28,8 +28,8 @@ export class Mosquitto implements AsyncDisposable {
     this.port = port;
   }
 
-  /** Starts one that knows the bridge. */
-  static async start(): Promise<Mosquitto> {
+  /** Starts one that knows the bridge. @param config further lines of its configuration */
+  static async start(config: readonly string[] = []): Promise<Mosquitto> {
     const folder = mkdtempSync(join(tmpdir(), "parlor-mosquitto-"));
     const port = await freePort();
     const broker = new Mosquitto(folder, port);
@@ -40,7 +40,7 @@ export class Mosquitto implements AsyncDisposable {
     const text = readFileSync(file, "utf8")
       .replace("listener 1883", `user ${user}\nlistener ${port} 127.0.0.1`)
       .replace("/var/lib/mosquitto/", `${join(folder, "data")}/`);
-    writeFileSync(file, text);
+    writeFileSync(file, [text, ...config, ""].join("\n"));
     await broker.restart();
     return broker;
   }

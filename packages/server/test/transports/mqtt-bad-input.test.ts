@@ -6,8 +6,9 @@ import { GoodbyeSchema, ServerFrameSchema } from "@parlor/contract";
 import { generate, type IConnectPacket, type Packet } from "mqtt-packet";
 import { noLog } from "../../src/ports/log.ts";
 import type { Realtime } from "../../src/realtime/connection.ts";
-import { transientSessions } from "../../src/realtime/durable-session.ts";
+import type { DurableSessions } from "../../src/realtime/durable-session.ts";
 import { serveMqtt } from "../../src/transports/mqtt/server.ts";
+import { SharedGroups } from "../../src/transports/mqtt/shared-groups.ts";
 import type { MqttDoor } from "../../src/transports/protocols.ts";
 import { engines } from "../support/databases.ts";
 import { eventsOf, sendTo } from "../support/mqtt-device.ts";
@@ -19,6 +20,14 @@ const [engine] = engines;
 const v = (...bytes: number[]): Buffer => Buffer.from(bytes);
 const uuid = "018f0000-0000-7000-8000-000000000001";
 
+/** Each session ends with its connection. */
+const transientSessions: DurableSessions = {
+  claim: async () => {
+    const done = async (): Promise<void> => undefined;
+    return { stored: undefined, expirySeconds: 0, subscribed: done, unsubscribed: done, leave: done, moved() {} };
+  },
+};
+
 /** A door to a hub that lets everyone in, and never answers. */
 function stuckDoor(): MqttDoor {
   const realtime: Realtime = {
@@ -27,12 +36,20 @@ function stuckDoor(): MqttDoor {
       reject: (reason, error) => sink.end(create(GoodbyeSchema, { reason, error: error.toWire() })),
       refuse() {},
       alive() {},
+      offlineAfter() {},
       closed() {},
       position: () => undefined,
       rooms: () => [],
     }),
   };
-  return serveMqtt({ api: new FakeApi(), realtime, sessions: transientSessions, maxBytes: 65_536, log: noLog });
+  return serveMqtt({
+    api: new FakeApi(),
+    realtime,
+    sessions: transientSessions,
+    groups: new SharedGroups(undefined, Date.now),
+    maxBytes: 65_536,
+    log: noLog,
+  });
 }
 
 /** A string as MQTT writes it, from bytes that need not be UTF-8. */
@@ -198,6 +215,8 @@ describe("MQTT: bad input", () => {
         refused({ will: { topic, payload: Buffer.from(payload), ...more } });
       assert.equal(await will(sendTo(roomId), "he is dead"), 0x90);
       assert.equal(await will("parlor/v1/me/presence", "x".repeat(300)), 0x95);
+      // More than is read of somebody unknown.
+      assert.equal(await will("parlor/v1/me/presence", "x".repeat(60_000)), undefined);
       assert.equal(await will("parlor/v1/me/presence", "OFFLINE", { retain: true }), 0x9a);
       assert.equal(await will("parlor/v1/me/presence", "ONLINE"), 0x99);
       await using device = await open(5, { will: { topic: "parlor/v1/me/presence", payload: Buffer.from("OFFLINE") } });
@@ -227,7 +246,8 @@ describe("MQTT: bad input", () => {
       assert.equal(await ended(connectPacket()), 0x82);
       assert.equal(await ended({ cmd: "pingresp" }), 0x82);
       assert.equal(await ended({ cmd: "suback", messageId: 1, granted: [0] }), 0x82);
-      assert.equal(await ended({ cmd: "pubrel", messageId: 1 }), 0x82);
+      assert.equal(await ended({ cmd: "pubrec", messageId: 1 }), 0x82);
+      assert.equal(await ended({ cmd: "pubcomp", messageId: 1 }), 0x82);
       assert.equal(await ended({ cmd: "auth", reasonCode: 0 }), 0x82);
       assert.equal(await ended(v(0x00, 0)), 0x81);
     });
@@ -244,11 +264,13 @@ describe("MQTT: bad input", () => {
       assert.equal(await ended(packet(0x82, v(0, 1, 0))), 0x82);
       assert.equal(await ended(packet(0x82, v(0, 1, 0), raw("x"), v(3))), 0x81);
       assert.equal(await ended(packet(0x40, v(0))), 0x82);
+      assert.equal(await ended(packet(0x34, raw(sendTo(roomId)), v(0, 0, 0))), 0x82);
+      assert.equal(await ended(packet(0x60, v(0, 1))), 0x81);
+      assert.equal(await ended(packet(0x62, v(0, 0))), 0x82);
     });
 
-    test("QoS 2 and retained", async () => {
-      const publish = { cmd: "publish", topic: sendTo(roomId), payload: "x", messageId: 1, dup: false, retain: false } as const;
-      assert.equal(await ended({ ...publish, qos: 2 }), 0x9b);
+    test("retained", async () => {
+      const publish = { cmd: "publish", topic: sendTo(roomId), payload: "x", messageId: 1, dup: false } as const;
       assert.equal(await ended({ ...publish, qos: 1, retain: true }), 0x9a);
     });
 
@@ -315,6 +337,13 @@ describe("MQTT: bad input", () => {
       assert.equal(await acknowledged("parlor/v1/me/presence", "ASLEEP"), 0x99);
       assert.equal(await acknowledged(sendTo(roomId), "x", { responseTopic: sendTo(roomId) }), 0x90);
       assert.equal(await acknowledged(sendTo(roomId), "{not JSON, a text}"), 0);
+    });
+
+    test("a length of five bytes, and filters that are not UTF-8 or of 64 KB", async () => {
+      assert.equal(await ended(v(0x30, 0xff, 0xff, 0xff, 0xff, 0x01)), 0x81);
+      const subscribe = (filter: Buffer | string): Buffer => packet(0x82, v(0, 1, 0), raw(filter), v(0));
+      for (const filter of [v(0xc0, 0xaf), v(0x61, 0), v(0xed, 0xa0, 0x80)]) assert.equal(await ended(subscribe(filter)), 0x81);
+      assert.equal(await ended(subscribe("x".repeat(65_535))), 0x95);
     });
 
     test("a packet over the limit ends it with 0x95, whatever follows", async () => {
@@ -388,6 +417,32 @@ describe("MQTT: bad input", () => {
       const last = device.packets.items.at(-1);
       assert.equal(last?.cmd === "disconnect" && last.reasonCode, 0x8d);
       assert.ok(performance.now() - started > 1400);
+    });
+
+    test("a client that vanishes without a word ends in the same time, and its will counts", async () => {
+      const carol = new ParlorClient({ url: server.url });
+      const { id } = await carol.signUp({ username: "carol", password });
+      await ada.rooms.createRoom({ name: "Both", memberIds: [id] });
+      await using watcher = await open();
+      watcher.send({ cmd: "subscribe", messageId: 1, subscriptions: [{ topic: "parlor/v1/me/presence", qos: 0 }] });
+      await watcher.find("suback");
+      const will = { topic: "parlor/v1/me/presence", payload: Buffer.from("OFFLINE") };
+      await using lost = await open(5, {
+        username: "carol",
+        password: Buffer.from(carol.tokens?.accessToken ?? ""),
+        keepalive: 1,
+        will,
+      });
+      const since = performance.now();
+      lost.socket.pause();
+      const offline = `"userId":"${id}","status":"OFFLINE"`;
+      await watcher.packets.until(() => watcher.published.some(({ payload }) => String(payload).includes(offline)));
+      assert.ok(performance.now() - since > 1400);
+      lost.socket.resume();
+      await lost.closed;
+      const last = lost.packets.items.at(-1);
+      assert.equal(last?.cmd === "disconnect" && last.reasonCode, 0x8d);
+      carol.close();
     });
 
     test("a flood of pings ends it, and a client that does not read its answers is not read", async () => {

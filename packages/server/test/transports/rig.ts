@@ -93,6 +93,10 @@ export class FakeConnection implements Connection {
     this.#note("alive");
   }
 
+  offlineAfter(ms: number | undefined): void {
+    this.#note(`offlineAfter ${ms}`);
+  }
+
   closed(): void {
     this.#note("closed");
   }

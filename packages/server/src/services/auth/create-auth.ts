@@ -35,6 +35,8 @@ export interface AuthOptions {
   readonly clock: Clock;
   readonly config: AuthConfig;
   readonly securityLog: SecurityLog;
+  /** How often the signing keys are read anew (milliseconds); 5,000 unless given. */
+  readonly readKeysEveryMs?: number | undefined;
 }
 
 /** Everything about who somebody is. */
@@ -51,8 +53,8 @@ export interface Auth {
 }
 
 /** @throws SigningKeyError when the configured key cannot be used; DatabaseError */
-export async function createAuth({ store, bus, clock, config, securityLog }: AuthOptions): Promise<Auth> {
-  const keys = await SigningKeys.open(store, clock, config.signingKey);
+export async function createAuth({ store, bus, clock, config, securityLog, readKeysEveryMs }: AuthOptions): Promise<Auth> {
+  const keys = await SigningKeys.open(store, clock, config.signingKey, readKeysEveryMs);
   const accessTokens = new AccessTokens(keys, clock, config);
   const hashing = new HashingQueue({ concurrency: config.hashConcurrency, queue: config.hashQueue });
   const failures = new LogInFailures(bus, clock, config);

@@ -16,6 +16,7 @@ import { sessionRevoked, tokenExpired, tokenInvalid } from "./token-refusals.ts"
 
 const longestToken = 4096;
 const mostVerified = 10_000;
+const mostScopeSets = 64;
 
 /** Whether a session or API token is good now, and if not, what its live connections are told. */
 export type Validity =
@@ -37,6 +38,8 @@ export class Identities {
   readonly #notices: Notices;
   /** Access tokens whose signature was checked, by their hash: it is not checked again for every call. */
   readonly #verified = new BoundedMap<string, AccessClaims>(mostVerified);
+  /** Callers with the same scopes share one set. */
+  readonly #scopeSets = new BoundedMap<string, ReadonlySet<ApiToken_Scope>>(mostScopeSets);
   readonly #listeners = new Set<(ended: Ended) => void>();
   readonly #doubters = new Set<(userId: string | undefined) => void>();
 
@@ -96,6 +99,7 @@ export class Identities {
   }
 
   close(): void {
+    this.#options.keys.close();
     this.#notices.close();
     this.#listeners.clear();
     this.#doubters.clear();
@@ -139,8 +143,17 @@ export class Identities {
     const row = await this.#standings.get(id, fresh);
     if (row?.kind !== "api_token" || !timingSafeEqual(hashOf(token), row.secret_hash)) throw tokenInvalid();
     const { user_id: userId, username, role, scopes, expires_at } = this.#requireGood(row);
-    const caller = { userId, username, role, sessionId: id, scopes: new Set<ApiToken_Scope>(scopes) };
+    const caller = { userId, username, role, sessionId: row.id, scopes: this.#scopesOf(scopes) };
     return expires_at === null ? caller : { ...caller, expiresAt: expires_at.getTime() };
+  }
+
+  #scopesOf(scopes: readonly ApiToken_Scope[]): ReadonlySet<ApiToken_Scope> {
+    const name = scopes.join();
+    const known = this.#scopeSets.get(name);
+    if (known) return known;
+    const made = new Set(scopes);
+    this.#scopeSets.set(name, made);
+    return made;
   }
 
   #requireGood(row: StandingRow | undefined): StandingRow {

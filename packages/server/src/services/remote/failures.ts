@@ -25,6 +25,11 @@ export function unreachable(name: ServiceName): ParlorError {
   return unavailable(name, "does not answer; try again");
 }
 
+/** It has so many calls already that nothing was sent. */
+export function busy(name: ServiceName): ParlorError {
+  return unavailable(name, "has too many calls waiting; try again");
+}
+
 export function late(cause?: unknown): ParlorError {
   return new ParlorError(Code.DEADLINE_EXCEEDED, Reason.TIMEOUT, "The answer came too late.", { cause });
 }

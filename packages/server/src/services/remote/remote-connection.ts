@@ -30,6 +30,8 @@ export interface RemoteConnectionOptions {
   readonly frames: SharedFrames;
   /** The stream ended without a goodbye: the goodbye that the client gets instead. */
   readonly lost: () => Goodbye;
+  /** What the realtime service sent cannot be read: the goodbye that this client gets, who can resume. */
+  readonly unreadable: (error: unknown) => Goodbye;
   /** The connection ended; `reason` is left out when the client went away. */
   readonly ended: (connection: RemoteConnection, reason: Goodbye_Reason | undefined) => void;
 }
@@ -87,6 +89,9 @@ export class RemoteConnection implements Connection {
     });
   }
 
+  /** The realtime service cannot be told: there, it is as usual. */
+  offlineAfter(): void {}
+
   closed(): void {
     if (this.#finish(undefined)) this.#stream.cancel();
   }
@@ -130,11 +135,20 @@ export class RemoteConnection implements Connection {
 
   #take(message: Buffer): void {
     if (this.#ended) return;
+    try {
+      this.#read(message);
+    } catch (error) {
+      this.end(this.#options.unreadable(error));
+    }
+    if (this.#sink.queuedBytes > mostQueued) void this.#hold(this.#sink.drained());
+  }
+
+  /** @throws Error when it is no ServerFrame, or an event in it that has to be taken apart is none */
+  #read(message: Buffer): void {
     const frame = message.length === 0 ? undefined : this.#options.frames.read(message);
     if (frame === undefined) this.#sink.beat();
     else if (frame instanceof SharedRun) this.#pass(frame);
     else this.#show(frame);
-    if (this.#sink.queuedBytes > mostQueued) void this.#hold(this.#sink.drained());
   }
 
   /** A run of events, to a reader that may not have asked for such, or may have to acknowledge others first. */
@@ -166,6 +180,7 @@ export class RemoteConnection implements Connection {
       return;
     }
     if (frame.welcome) this.#positions.welcomed(frame.welcome);
+    this.#positions.gapped(frame.gaps);
     this.#welcomed ||= frame.welcome !== undefined;
     this.#sink.write(this.#sink.encode(frame));
   }
@@ -175,7 +190,7 @@ export class RemoteConnection implements Connection {
     if (this.#waiting) return;
     this.#waiting = true;
     this.#stream.pause();
-    await taken;
+    await taken.catch((error: unknown) => this.end(this.#options.unreadable(error)));
     this.#waiting = false;
     this.#stream.resume();
   }

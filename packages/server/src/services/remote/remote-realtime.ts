@@ -1,4 +1,5 @@
 import { type Goodbye, Goodbye_Reason } from "@parlor/contract";
+import type { Log } from "../../ports/log.ts";
 import type { Metrics } from "../../ports/metrics.ts";
 import type { Connection, Origin, Realtime } from "../../realtime/connection.ts";
 import { goodbye } from "../../realtime/goodbyes.ts";
@@ -7,7 +8,7 @@ import { RemoteConnection } from "./remote-connection.ts";
 import type { ServiceChannel } from "./service-channel.ts";
 import { SharedFrames } from "./shared-frames.ts";
 
-/** When the realtime service is lost, its clients come back within this time, each at its own moment (milliseconds). */
+/** When the realtime service is lost, or cannot be understood, its clients come back within this time, each at its own moment (milliseconds). */
 const spreadMs = 5000;
 /** And none of them before this, so that it has a chance to be there again. */
 const leastMs = 250;
@@ -18,18 +19,24 @@ export class RemoteRealtime implements Realtime {
   readonly #frames = new SharedFrames();
   readonly #open = new Set<RemoteConnection>();
   readonly #metrics: Metrics;
+  readonly #log: Log;
   #draining = false;
 
-  constructor(channel: ServiceChannel, metrics: Metrics) {
+  constructor(channel: ServiceChannel, { metrics, log }: { readonly metrics: Metrics; readonly log: Log }) {
     this.#channel = channel;
     this.#metrics = metrics;
+    this.#log = log;
     metrics.watch("queued_bytes", () => [...this.#open].reduce((sum, { queuedBytes }) => sum + queuedBytes, 0));
   }
 
   open(sink: Sink, origin: Origin): Connection {
     const connection = new RemoteConnection(sink, this.#channel.connect(origin), {
       frames: this.#frames,
-      lost: () => shutdown(leastMs, spreadMs),
+      lost: () => comeBack(Goodbye_Reason.SHUTDOWN, leastMs, spreadMs),
+      unreadable: (error) => {
+        this.#log.error({ err: error, requestId: origin.requestId }, "What the realtime service sent cannot be read");
+        return comeBack(Goodbye_Reason.INTERNAL, leastMs, spreadMs);
+      },
       ended: (ended, reason) => {
         this.#open.delete(ended);
         this.#metrics.disconnected(origin.protocol, reason === undefined ? "CLIENT" : Goodbye_Reason[reason]);
@@ -37,17 +44,17 @@ export class RemoteRealtime implements Realtime {
     });
     this.#open.add(connection);
     this.#metrics.connected(origin.protocol);
-    if (this.#draining) connection.end(shutdown(0, spreadMs));
+    if (this.#draining) connection.end(comeBack(Goodbye_Reason.SHUTDOWN, 0, spreadMs));
     return connection;
   }
 
   /** Says goodbye to everyone, each with another time to come back, and takes nobody new. */
   drain(withinMs: number): void {
     this.#draining = true;
-    for (const connection of this.#open) connection.end(shutdown(0, withinMs));
+    for (const connection of this.#open) connection.end(comeBack(Goodbye_Reason.SHUTDOWN, 0, withinMs));
   }
 }
 
-function shutdown(fromMs: number, withinMs: number): Goodbye {
-  return goodbye(Goodbye_Reason.SHUTDOWN, { afterMs: Math.floor(fromMs + Math.random() * (withinMs - fromMs)) });
+function comeBack(reason: Goodbye_Reason, fromMs: number, withinMs: number): Goodbye {
+  return goodbye(reason, { afterMs: Math.floor(fromMs + Math.random() * (withinMs - fromMs)) });
 }

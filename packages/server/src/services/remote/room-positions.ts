@@ -1,4 +1,4 @@
-import { type ClientFrame, type Welcome, Welcome_Outcome } from "@parlor/contract";
+import { type ClientFrame, type Gap, type Welcome, Welcome_Outcome } from "@parlor/contract";
 import type { RoomEvent } from "../../domain/room-event.ts";
 
 /** Where a connection stands in each of its rooms, told by what passes over it. */
@@ -25,6 +25,10 @@ export class RoomPositions {
       const resumed = outcome === Welcome_Outcome.RECOVERED ? this.#cursors.get(roomId) : undefined;
       if (outcome !== Welcome_Outcome.NOT_EXISTING) this.#positions.set(roomId, resumed ?? lastSeq);
     }
+  }
+
+  gapped(gaps: readonly Gap[]): void {
+    for (const { roomId, to } of gaps) this.#positions.set(roomId, to);
   }
 
   passed(events: readonly RoomEvent[]): void {

@@ -17,7 +17,7 @@ import type { Call } from "../../domain/call.ts";
 import { forwardedBytes, serviceMetadata } from "../../domain/forwarded-call.ts";
 import type { ServiceName } from "../../domain/service-names.ts";
 import type { Origin } from "../../realtime/connection.ts";
-import { failureOf, isLost, isRepeatable, late, unreachable } from "./failures.ts";
+import { busy, failureOf, isLost, isRepeatable, late, unreachable } from "./failures.ts";
 
 /** What a service in another process is reached with. */
 export interface ChannelOptions {
@@ -28,7 +28,15 @@ export interface ChannelOptions {
   readonly token?: string | undefined;
   /** For https: the authority of the services' certificates (the system's when left out), and this process's own. PEM. */
   readonly tls?: { readonly ca?: Buffer; readonly key?: Buffer; readonly cert?: Buffer } | undefined;
+  /** Most calls under way. */
+  readonly mostCalls?: number;
 }
+
+/**
+ * A call that waits costs 35 to 70 KB here, most of it in grpc-js (measured): so many are 350 MB at most, and half a second's
+ * work of a service that answers 10,000 a second.
+ */
+const mostCalls = 5000;
 
 /** How long a call waits for an answer where the client did not say (milliseconds). */
 const longestMs = 30_000;
@@ -66,14 +74,17 @@ export class ServiceChannel {
   readonly #calls: Client;
   /** On connections of their own, so that calls do not wait behind what many readers are sent. */
   readonly #streams: Client;
+  readonly #mostCalls: number;
+  #underWay = 0;
 
-  constructor({ name, url, token, tls = {} }: ChannelOptions) {
+  constructor({ name, url, token, tls = {}, mostCalls: most = mostCalls }: ChannelOptions) {
     const { protocol, hostname, port } = new URL(url);
     const secure = protocol === "https:";
     const target = `dns:${hostname}:${port || (secure ? 443 : 80)}`;
     const credential = secure ? secured(tls) : credentials.createInsecure();
     this.name = name;
     this.#token = token;
+    this.#mostCalls = most;
     this.#calls = new Client(target, credential, grpcOptions);
     this.#streams = new Client(target, credential, {
       ...grpcOptions,
@@ -84,22 +95,15 @@ export class ServiceChannel {
 
   /**
    * Calls a method for somebody, and again after a lost connection where that changes nothing more.
-   * @throws ParlorError the service's own; UNAVAILABLE when it cannot be reached; DEADLINE_EXCEEDED
+   * @throws ParlorError the service's own; UNAVAILABLE when it cannot be reached or has too many calls; DEADLINE_EXCEEDED
    */
   async call(method: DescMethod, request: Message, call: Call): Promise<Message> {
-    const bytes = toBuffer(toBinary(method.input, request));
-    const repeatable = isRepeatable(method, request);
-    const deadline = Math.min(call.deadline ?? Infinity, Date.now() + longestMs);
-    for (let tried = 0; ; tried++) {
-      await this.#connected(deadline);
-      try {
-        return fromBinary(method.output, await this.#ask(pathOf(method), bytes, this.#metadata(call), deadline));
-      } catch (thrown) {
-        const error = thrown as ServiceError;
-        const pauseMs = repeatable && isLost(error) ? pausesMs[tried] : undefined;
-        if (pauseMs === undefined || Date.now() + pauseMs >= deadline) throw failureOf(this.name, error);
-        await delay(pauseMs * (0.5 + Math.random()));
-      }
+    if (this.#underWay >= this.#mostCalls) throw busy(this.name);
+    this.#underWay++;
+    try {
+      return await this.#repeated(method, request, call);
+    } finally {
+      this.#underWay--;
     }
   }
 
@@ -129,6 +133,23 @@ export class ServiceChannel {
   close(): void {
     this.#calls.close();
     this.#streams.close();
+  }
+
+  async #repeated(method: DescMethod, request: Message, call: Call): Promise<Message> {
+    const bytes = toBuffer(toBinary(method.input, request));
+    const repeatable = isRepeatable(method, request);
+    const deadline = Math.min(call.deadline ?? Infinity, Date.now() + longestMs);
+    for (let tried = 0; ; tried++) {
+      await this.#connected(deadline);
+      try {
+        return fromBinary(method.output, await this.#ask(pathOf(method), bytes, this.#metadata(call), deadline));
+      } catch (thrown) {
+        const error = thrown as ServiceError;
+        const pauseMs = repeatable && isLost(error) ? pausesMs[tried] : undefined;
+        if (pauseMs === undefined || Date.now() + pauseMs >= deadline) throw failureOf(this.name, error);
+        await delay(pauseMs * (0.5 + Math.random()));
+      }
+    }
   }
 
   /** A call is not sent before there is somebody to send it to, so that one that was never sent is known as such. */

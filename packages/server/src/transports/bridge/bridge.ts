@@ -7,8 +7,10 @@ import type { Realtime } from "../../realtime/connection.ts";
 import type { Api } from "../../services/api.ts";
 import { connected, connectLeader, connectReceiver, connectWatcher, reconnectMs } from "./connections.ts";
 import { Incoming } from "./incoming.ts";
+import { Intake } from "./intake.ts";
 import { Leadership } from "./leadership.ts";
 import { Outgoing } from "./outgoing.ts";
+import { PacketLimit } from "./packet-limit.ts";
 import { LEADER, SENDS, SHARED_SENDS } from "./topics.ts";
 
 export interface BridgeOptions {
@@ -25,6 +27,11 @@ export interface BridgeOptions {
   /** The person of a user name; undefined when there is none who may sign in. */
   readonly actAs: (username: string) => Promise<Caller | undefined>;
   readonly log: Log;
+}
+
+interface Leader {
+  readonly client: MqttClient;
+  readonly limit: PacketLimit;
 }
 
 /** The session at the broker of whichever bridge leads: what one has not acknowledged, the next one gets. */
@@ -85,22 +92,16 @@ export class Bridge {
 
   #receive(clientId: string, filter: string): MqttClient {
     const { log, brokerUrl } = this.#options;
-    const incoming = new Incoming({ ...this.#options, clientId, signal: this.#stop.signal });
     const client = connectReceiver(brokerUrl, clientId);
+    const limit = new PacketLimit(client);
+    const incoming = new Incoming({ ...this.#options, client, limit, clientId, signal: this.#stop.signal });
     client.on("error", () => undefined);
     client.on("connect", () =>
       client.subscribe(filter, { qos: 1 }, (error) => {
         if (error) log.error({ broker: this.#broker, err: error }, "The broker refuses the bridge's subscription.");
       }),
     );
-    // mqtt sends the PUBACK when the callback is called, and takes the next packet then: sends stay in order.
-    client.handleMessage = (packet, callback) => {
-      incoming.take(client, packet).then(
-        () => callback(),
-        // Closed: without an acknowledgement the broker keeps it.
-        () => undefined,
-      );
-    };
+    new Intake(client, (packet) => incoming.take(packet));
     return client;
   }
 
@@ -123,13 +124,14 @@ export class Bridge {
   async #lead(): Promise<void> {
     const { name, shared, brokerUrl } = this.#options;
     const client = connectLeader(brokerUrl);
+    const limit = new PacketLimit(client);
     const gone = new Promise<void>((resolve) => client.once("close", resolve));
     let receiver: MqttClient | undefined;
     try {
       if (!(await Promise.race([connected(client), this.#stopped]))) return;
       await client.publishAsync(LEADER, name, { qos: 1, retain: true });
       if (!shared) receiver = this.#receive(LEADERS_SESSION, SENDS);
-      await this.#publish(client, Promise.race([gone, this.#stopped]));
+      await this.#publish({ client, limit }, Promise.race([gone, this.#stopped]));
       if (client.connected) await client.publishAsync(LEADER, "", { qos: 1, retain: true });
     } finally {
       await receiver?.endAsync(true);
@@ -138,11 +140,11 @@ export class Bridge {
   }
 
   /** Publishes events until `over`, or the server ends it. */
-  async #publish(client: MqttClient, over: Promise<void>): Promise<void> {
+  async #publish(leader: Leader, over: Promise<void>): Promise<void> {
     const { token, log } = this.#options;
     log.info({ broker: this.#broker }, "The bridge leads.");
     if (token === undefined) return over;
-    const outgoing = await Outgoing.open({ ...this.#options, token }, client);
+    const outgoing = await Outgoing.open({ ...this.#options, ...leader, token });
     const reason = await Promise.race([outgoing.ended, over]);
     if (reason !== undefined) log.warn({ reason: Goodbye_Reason[reason] }, "The server has ended the bridge's stream.");
     await outgoing.close();

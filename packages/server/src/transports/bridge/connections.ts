@@ -1,4 +1,5 @@
 import mqtt, { type IClientOptions, type MqttClient } from "mqtt";
+import { mostUnderWay } from "./intake.ts";
 import { LEADER } from "./topics.ts";
 
 /** How long until the broker is looked for again (milliseconds). */
@@ -15,9 +16,6 @@ const common: IClientOptions = {
   resubscribe: false,
 };
 
-/** Sends that the broker may have under way; they are taken one after the other. */
-const receiveMaximum = 64;
-
 /** A client that only watches. It connects again and again. */
 export function connectWatcher(brokerUrl: string, name: string): MqttClient {
   return mqtt.connect(brokerUrl, { ...common, clientId: `${name}-watch`, clean: true, reconnectPeriod: reconnectMs });
@@ -25,7 +23,7 @@ export function connectWatcher(brokerUrl: string, name: string): MqttClient {
 
 /** A client that takes sends, in a session that the broker keeps. It connects again and again. */
 export function connectReceiver(brokerUrl: string, clientId: string): MqttClient {
-  const properties = { sessionExpiryInterval: sessionSeconds, receiveMaximum };
+  const properties = { sessionExpiryInterval: sessionSeconds, receiveMaximum: mostUnderWay };
   return mqtt.connect(brokerUrl, { ...common, clientId, clean: false, reconnectPeriod: reconnectMs, properties });
 }
 

@@ -3,6 +3,7 @@ import type { Goodbye, ServerFrame } from "@parlor/contract";
 import type { MqttClient } from "mqtt";
 import type { RoomEvent } from "../../domain/room-event.ts";
 import type { FrameFormat, Sink, Window } from "../../realtime/sink.ts";
+import type { PacketLimit } from "./packet-limit.ts";
 import { eventsTopic } from "./topics.ts";
 
 /** Events that the broker has not acknowledged, at most. */
@@ -16,9 +17,13 @@ const format: FrameFormat = { name: "mqtt-bridge", events: () => nothing };
 
 export interface EventSinkOptions {
   readonly client: MqttClient;
+  readonly limit: PacketLimit;
   /** The broker has everything of a room up to a `seq`. */
   readonly acknowledged: (roomId: string, seq: number) => void;
-  readonly welcomed: (frame: ServerFrame) => void;
+  /** An event that the broker would not take. */
+  readonly skipped: (roomId: string, seq: number) => void;
+  /** A frame with something of the stream itself: its welcome, or gaps. */
+  readonly told: (frame: ServerFrame) => void;
   /** Says that the bridge is there, since no client does. */
   readonly alive: () => void;
   readonly ended: (goodbye: Goodbye) => void;
@@ -47,7 +52,7 @@ export class EventSink implements Sink {
   }
 
   encode(frame: ServerFrame): Uint8Array {
-    if (frame.welcome) this.#options.welcomed(frame);
+    if (frame.welcome || frame.gaps.length > 0) this.#options.told(frame);
     return nothing;
   }
 
@@ -82,13 +87,25 @@ export class EventSink implements Sink {
   }
 
   #publish({ roomId, seq, json }: RoomEvent): void {
+    const { client, limit, acknowledged } = this.#options;
+    const topic = eventsTopic(roomId);
+    const options = { qos: 1, properties: { contentType: "application/json" } } as const;
+    if (!limit.allows(topic, json, options)) {
+      this.#skip(roomId, seq);
+      return;
+    }
     this.#open++;
-    const properties = { contentType: "application/json" };
-    this.#options.client.publish(eventsTopic(roomId), json, { qos: 1, properties }, (error) => {
+    client.publish(topic, json, options, (error) => {
       this.#open--;
-      if (!error) this.#options.acknowledged(roomId, seq);
+      if (!error) acknowledged(roomId, seq);
       this.#wake();
     });
+  }
+
+  /** While others are under way, what comes after it says that it is done with. */
+  #skip(roomId: string, seq: number): void {
+    this.#options.skipped(roomId, seq);
+    if (this.#open === 0) this.#options.acknowledged(roomId, seq);
   }
 
   async #opened(): Promise<void> {

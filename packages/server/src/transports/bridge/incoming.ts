@@ -1,6 +1,6 @@
 import { hash, randomUUID } from "node:crypto";
 import { setTimeout as later } from "node:timers/promises";
-import { type DescMessage, type Message, toJson } from "@bufbuild/protobuf";
+import { type Message, toJson } from "@bufbuild/protobuf";
 import { Code, MessagesService, ParlorError, Reason, type SendMessageResponse, SendMessageResponseSchema } from "@parlor/contract";
 import type { IPublishPacket, MqttClient } from "mqtt";
 import type { Call, Caller } from "../../domain/call.ts";
@@ -10,9 +10,13 @@ import type { Log } from "../../ports/log.ts";
 import type { Api } from "../../services/api.ts";
 import { refusalOf } from "../errors.ts";
 import { bytesOf, requireRoom, sendRequestOf } from "../mqtt-payloads.ts";
+import type { PacketLimit } from "./packet-limit.ts";
 import { resultsTopic, type SendTopic, sendTopic } from "./topics.ts";
 
 export interface IncomingOptions {
+  /** Where answers go. */
+  readonly client: MqttClient;
+  readonly limit: PacketLimit;
   /** The client id to which the broker sends, and sends again what was not acknowledged. */
   readonly clientId: string;
   readonly api: Api;
@@ -27,7 +31,7 @@ export interface IncomingOptions {
 const firstWaitMs = 100;
 const longestWaitMs = 5000;
 
-/** Takes sends from the broker, one after the other, and lets each be acknowledged when it is stored or refused for good. */
+/** Takes sends from the broker, and lets each be acknowledged when it is stored or refused for good. */
 export class Incoming {
   readonly #options: IncomingOptions;
 
@@ -36,18 +40,19 @@ export class Incoming {
   }
 
   /** Resolves when the packet may be acknowledged; rejects when the bridge is closed before. */
-  async take(client: MqttClient, packet: IPublishPacket): Promise<void> {
+  async take(packet: IPublishPacket): Promise<void> {
+    this.#options.signal.throwIfAborted();
     const place = sendTopic(packet.topic);
     if (!place) return;
     const requestId = newId();
     try {
       const response = await this.#stored(place, packet, requestId);
-      answer(client, place, packet, SendMessageResponseSchema, response);
+      this.#answer(place, packet, response);
     } catch (thrown) {
       if (this.#options.signal.aborted) throw thrown;
       const error = refusalOf(thrown, requestId, this.#options.log);
       this.#options.log.warn({ requestId, username: place.username, reason: Reason[error.reason] }, "A send from the broker was refused.");
-      refuse(client, place, packet, error);
+      this.#refuse(place, packet, error);
     }
   }
 
@@ -79,6 +84,27 @@ export class Incoming {
     // A packet that was never sent before is no repeat: its id was in use before, for a message of the same words.
     return given === undefined && response.duplicate && !packet.dup ? ((await send(randomUUID())) as SendMessageResponse) : response;
   }
+
+  #answer(place: SendTopic, packet: IPublishPacket, response: SendMessageResponse): void {
+    const topic = answerTopic(place, packet);
+    if (topic === undefined) return;
+    this.#publish(topic, packet, JSON.stringify(toJson(SendMessageResponseSchema, response, { alwaysEmitImplicit: true })));
+  }
+
+  /** A refusal is told also to who has not asked for answers: nothing else would tell that the message is not there. */
+  #refuse(place: SendTopic, packet: IPublishPacket, error: ParlorError): void {
+    const { message, retryAfterMs } = error;
+    const text = JSON.stringify({ error: { code: Code[error.code], reason: Reason[error.reason], message, retryAfterMs } });
+    this.#publish(answerTopic(place, packet) ?? resultsTopic(place.username), packet, text);
+  }
+
+  #publish(topic: string, { properties }: IPublishPacket, payload: string): void {
+    const { client, limit, log } = this.#options;
+    const correlationData = properties?.correlationData;
+    const options = { qos: 0, properties: { contentType: "application/json", ...(correlationData && { correlationData }) } } as const;
+    if (limit.allows(topic, payload, options)) client.publish(topic, payload, options);
+    else log.warn({ topic }, "An answer is too large for the broker: the bridge leaves it out.");
+  }
 }
 
 /**
@@ -101,29 +127,8 @@ function isPassing(error: unknown): boolean {
   return error.code === Code.UNAVAILABLE || error.code === Code.DEADLINE_EXCEEDED || error.reason === Reason.OVERLOADED;
 }
 
-function answer(client: MqttClient, place: SendTopic, packet: IPublishPacket, schema: DescMessage, message: Message): void {
-  const topic = answerTopic(place, packet);
-  if (topic === undefined) return;
-  publish(client, topic, packet, JSON.stringify(toJson(schema, message, { alwaysEmitImplicit: true })));
-}
-
-/** A refusal is told also to who has not asked for answers: nothing else would tell that the message is not there. */
-function refuse(client: MqttClient, place: SendTopic, packet: IPublishPacket, error: ParlorError): void {
-  const { message, retryAfterMs } = error;
-  const text = JSON.stringify({ error: { code: Code[error.code], reason: Reason[error.reason], message, retryAfterMs } });
-  publish(client, answerTopic(place, packet) ?? resultsTopic(place.username), packet, text);
-}
-
 /** The topic that was asked for, if it is one of the sender's own: nobody makes the bridge write to others, or send in their name. */
 function answerTopic({ username }: SendTopic, { properties }: IPublishPacket): string | undefined {
   const topic = properties?.responseTopic;
   return topic?.startsWith(`parlor/v1/u/${username}/`) && !/[+#\0]/.test(topic) && !sendTopic(topic) ? topic : undefined;
-}
-
-function publish(client: MqttClient, topic: string, { properties }: IPublishPacket, payload: string): void {
-  const correlationData = properties?.correlationData;
-  client.publish(topic, payload, {
-    qos: 0,
-    properties: { contentType: "application/json", ...(correlationData && { correlationData }) },
-  });
 }

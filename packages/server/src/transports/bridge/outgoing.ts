@@ -7,7 +7,7 @@ import {
   MessagesService,
   ParlorError,
   RoomsService,
-  type Welcome,
+  type ServerFrame,
 } from "@parlor/contract";
 import type { MqttClient } from "mqtt";
 import type { Call } from "../../domain/call.ts";
@@ -16,6 +16,7 @@ import type { Log } from "../../ports/log.ts";
 import type { Connection, Realtime } from "../../realtime/connection.ts";
 import type { Api } from "../../services/api.ts";
 import { EventSink } from "./event-sink.ts";
+import type { PacketLimit } from "./packet-limit.ts";
 
 export interface OutgoingOptions {
   readonly name: string;
@@ -24,6 +25,9 @@ export interface OutgoingOptions {
   readonly api: Api;
   readonly realtime: Realtime;
   readonly log: Log;
+  /** Connected to the broker. */
+  readonly client: MqttClient;
+  readonly limit: PacketLimit;
 }
 
 /** How long an acknowledged event may go unnoted; after a crash so much is published again (milliseconds). */
@@ -48,26 +52,28 @@ export class Outgoing {
   #timer: NodeJS.Timeout | undefined;
   #noting: Promise<void> = Promise.resolve();
 
-  private constructor(options: OutgoingOptions, client: MqttClient, call: Call) {
+  private constructor(options: OutgoingOptions, call: Call) {
     this.#options = options;
     this.#call = call;
     const { promise, resolve } = Promise.withResolvers<Goodbye_Reason>();
     this.ended = promise;
     this.#sink = new EventSink({
-      client,
+      client: options.client,
+      limit: options.limit,
       acknowledged: (roomId, seq) => this.#note(roomId, seq),
-      welcomed: ({ welcome }) => welcome && this.#reportGaps(welcome),
+      skipped: (roomId, seq) => options.log.warn({ roomId, seq }, "An event is too large for the broker: the bridge leaves it out."),
+      told: (frame) => this.#reportGaps(frame),
       alive: () => this.#connection?.alive(),
       ended: ({ reason }) => resolve(reason),
     });
   }
 
   /** Begins to publish. @throws ParlorError when the token is not good, or the server cannot answer now */
-  static async open(options: OutgoingOptions, client: MqttClient): Promise<Outgoing> {
+  static async open(options: OutgoingOptions): Promise<Outgoing> {
     const origin = { protocol: "mqtt", address: `bridge ${options.name}`, requestId: newId() } as const;
     const caller = await options.api.authenticate(options.token, origin);
     if (!caller) throw new Error("The bridge has no token.");
-    const outgoing = new Outgoing(options, client, { ...origin, caller });
+    const outgoing = new Outgoing(options, { ...origin, caller });
     const resume = await outgoing.#cursors();
     outgoing.#connection = options.realtime.open(outgoing.#sink, { ...origin, token: options.token });
     outgoing.#connection.receive(create(ClientFrameSchema, { kind: { case: "hello", value: { resume } } }));
@@ -130,8 +136,9 @@ export class Outgoing {
     }
   }
 
-  #reportGaps({ rooms }: Welcome): void {
-    for (const { roomId, gap } of rooms)
-      if (gap) this.#options.log.warn({ roomId, from: gap.from, to: gap.to }, "The bridge has missed events, which it does not publish.");
+  #reportGaps({ welcome, gaps }: ServerFrame): void {
+    const missed = welcome?.rooms.flatMap(({ gap }) => gap ?? []) ?? [];
+    for (const { roomId, from, to } of [...missed, ...gaps])
+      this.#options.log.warn({ roomId, from, to }, "The bridge has missed events, which it does not publish.");
   }
 }

@@ -7,7 +7,7 @@ import { bearerOf } from "../bearer.ts";
 import type { ClientAddresses } from "../client-address.ts";
 import { malformed, refusalOf } from "../errors.ts";
 import { requestIdOf } from "../request-id.ts";
-import { MessageReader } from "./messages.ts";
+import { INTERNAL_BYTES, MessageReader } from "./messages.ts";
 import { callOf, timeoutMsOf } from "./metadata.ts";
 import { GrpcSink, RelaySink } from "./sink.ts";
 import { refuse } from "./status.ts";
@@ -45,7 +45,7 @@ export function serveConnect(stream: ServerHttp2Stream, headers: IncomingHttpHea
   const sink = relayed ? new RelaySink(stream, requestId) : new GrpcSink(stream, requestId, () => connection.alive());
   const connection = deps.realtime.open(sink, origin);
   // A client that will say nothing more may still listen: `end` is not a reason to close.
-  stream.on("data", readerOf(connection, deps.maxBytes, relayed));
+  stream.on("data", readerOf(connection, relayed ? INTERNAL_BYTES : deps.maxBytes, relayed));
   stream.once("close", () => connection.closed());
   watchDeadline(stream, headers, sink);
 }

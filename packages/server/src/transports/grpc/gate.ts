@@ -26,6 +26,8 @@ export interface GateOptions {
   readonly trust: ServiceTrust;
   /** The methods that services alone may call; clients may call the others. */
   readonly servicesOnly: ReadonlySet<string>;
+  /** The largest messages of the methods that are no part of the contract. */
+  readonly internal: ReadonlyMap<string, number>;
   readonly maxBytes: number;
   /** How long a request may take to arrive, in milliseconds. */
   readonly requestMs: number;
@@ -56,7 +58,7 @@ function admit(
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
   grpcJs: readonly StreamHandler[],
-  { paths, unary, trust, servicesOnly, maxBytes, requestMs }: GateOptions,
+  { paths, unary, trust, servicesOnly, internal, maxBytes, requestMs }: GateOptions,
 ): void {
   const requestId = requestIdOf(headers["x-request-id"]);
   const path = headers[":path"] ?? "";
@@ -70,7 +72,8 @@ function admit(
   else if (own !== undefined) own(stream, headers);
   else {
     const isStranger = headers.authorization === undefined && !isService;
-    checkMessages(stream, isStranger ? Math.min(STRANGER_BYTES, maxBytes) : maxBytes, requestId);
+    const most = internal.get(path) ?? (isStranger ? Math.min(STRANGER_BYTES, maxBytes) : maxBytes);
+    checkMessages(stream, most, requestId);
     if (unary.has(path)) watchArrival(stream, requestMs, requestId);
     for (const serve of grpcJs) serve(stream, headers);
   }

@@ -3,6 +3,8 @@ import { malformed, tooLarge } from "../errors.ts";
 
 // Every message is preceded by a flag and its length in 4 bytes (gRPC over HTTP/2, "Length-Prefixed-Message").
 export const PREFIX_BYTES = 5;
+/** Largest message that is taken of another service: it may speak for many clients at once. The gate holds the others to less. */
+export const INTERNAL_BYTES = 4 * 1024 * 1024;
 
 /** A gRPC message ready for the network, with room for its payload behind the prefix. */
 export function emptyMessage(payloadBytes: number): Buffer {

@@ -2,7 +2,7 @@ import type { Http2Server } from "node:http2";
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
-import { services, unaryMethods } from "@parlor/contract";
+import { internalServices, services, unaryMethods } from "@parlor/contract";
 import { HealthImplementation } from "grpc-health-check";
 import type { Log } from "../../ports/log.ts";
 import type { Realtime } from "../../realtime/connection.ts";
@@ -10,6 +10,7 @@ import type { Api } from "../../services/api.ts";
 import type { ClientAddresses } from "../client-address.ts";
 import { CONNECT_PATH, serveConnect } from "./connect.ts";
 import { http2ServerOf, putGate, type StreamHandler } from "./gate.ts";
+import { INTERNAL_BYTES } from "./messages.ts";
 import { addReflection } from "./reflection.ts";
 import { type ServiceProofs, ServiceTrust } from "./service-trust.ts";
 import { definitionOf, implementationOf, pathOf } from "./unary.ts";
@@ -50,14 +51,14 @@ const LONGEST_DRAIN_MS = 3_600_000;
 
 export function createGrpc(options: GrpcOptions): GrpcServer {
   const server = new Server({
-    "grpc.max_receive_message_length": options.maxBytes,
+    "grpc.max_receive_message_length": Math.max(options.maxBytes, INTERNAL_BYTES),
     "grpc.max_concurrent_streams": 256,
     "grpc.keepalive_time_ms": 30_000,
     "grpc.keepalive_timeout_ms": 10_000,
     "grpc.max_connection_idle_ms": 300_000,
     "grpc.enable_channelz": 0,
   });
-  for (const service of services) {
+  for (const service of [...services, ...internalServices]) {
     const definition = definitionOf(service);
     if (Object.keys(definition).length > 0) server.addService(definition, implementationOf(service, options));
   }
@@ -69,12 +70,13 @@ export function createGrpc(options: GrpcOptions): GrpcServer {
   // As for HTTP/1.1; names and values count, and 32 bytes for each header (RFC 9113, section 6.5.2).
   http2.updateSettings({ maxHeaderListSize: 16 * 1024 });
   const paths = new Map<string, StreamHandler | undefined>();
-  const unary = new Set(unaryMethods.map(pathOf));
+  const internal = new Map(internalServices.flatMap(({ methods }) => methods.map((method) => [pathOf(method), INTERNAL_BYTES])));
+  const unary = new Set([...unaryMethods.map(pathOf), ...internal.keys()]);
   for (const path of [...unary, ...helpers, ...healthMethods]) paths.set(path, undefined);
   const { realtime } = options;
   if (realtime) paths.set(CONNECT_PATH, (stream, headers) => serveConnect(stream, headers, { ...options, realtime }));
-  const servicesOnly = new Set(options.forClients ? [] : [...unary, ...helpers, CONNECT_PATH]);
-  putGate(http2, { ...options, trust: new ServiceTrust(options.proofs), servicesOnly, paths, unary });
+  const servicesOnly = new Set(options.forClients ? internal.keys() : [...unary, ...helpers, CONNECT_PATH]);
+  putGate(http2, { ...options, trust: new ServiceTrust(options.proofs), servicesOnly, paths, unary, internal });
   return {
     inject(socket) {
       // Node takes HTTP/2 over TLS only when the handshake has agreed on it; here the first bytes may have told it instead.

@@ -9,7 +9,7 @@ import {
   SetPresenceResponseSchema,
   TypingResponseSchema,
 } from "@parlor/contract";
-import { generate, type Packet } from "mqtt-packet";
+import { generate, type IPubackPacket, type Packet } from "mqtt-packet";
 import type { Version } from "./packets.ts";
 import { isPassing, pubackCodeOf, ReasonCode } from "./reason-codes.ts";
 import type { Subscriptions } from "./subscriptions.ts";
@@ -39,43 +39,51 @@ function unexplained(packet: Packet): Packet {
   return { ...packet, properties } as Packet;
 }
 
-/** What the hub says became of a frame. */
-export function outcomeOf(result: Reply["result"]): Outcome {
+/** What the hub says became of a frame; the answer is made for those alone who want it. */
+export function outcomeOf(result: Reply["result"], wantsAnswer: boolean): Outcome {
+  if (result.case === "error") return { error: ParlorError.fromWire(result.value) };
+  return { answer: wantsAnswer ? answerOf(result) : "" };
+}
+
+function answerOf(result: Reply["result"]): string {
   switch (result.case) {
-    case "error":
-      return { error: ParlorError.fromWire(result.value) };
     case "send":
-      return { answer: encodeJson(SendMessageResponseSchema, result.value) };
+      return encodeJson(SendMessageResponseSchema, result.value);
     case "markRead":
-      return { answer: encodeJson(MarkReadResponseSchema, result.value) };
+      return encodeJson(MarkReadResponseSchema, result.value);
     case "setPresence":
-      return { answer: encodeJson(SetPresenceResponseSchema, result.value) };
+      return encodeJson(SetPresenceResponseSchema, result.value);
     case "typing":
-      return { answer: encodeJson(TypingResponseSchema, result.value) };
+      return encodeJson(TypingResponseSchema, result.value);
     default:
-      return { answer: "{}" };
+      return "{}";
   }
 }
 
 /**
  * The packets that tell a client what became of its PUBLISH: the answer to its response topic, or the error to me/errors, and then
- * the PUBACK. Undefined when the client can only be told by the end of the connection: in MQTT 3.1.1 a PUBACK says "done", so that
+ * the PUBACK, or the PUBREC of QoS 2. Undefined when the client can only be told by the end of the connection: in MQTT 3.1.1 it says "done", so that
  * what may be taken later must not get one.
  */
 export function answersTo(publication: Publication, outcome: Outcome, audience: Audience): Buffer[] | undefined {
-  const { packetId } = publication;
+  const { qos, packetId } = publication;
   const error = "error" in outcome ? outcome.error : undefined;
   if (error && packetId > 0 && audience.version === 4 && isPassing(error)) return undefined;
   const told = tell(publication, outcome, audience);
-  if (packetId > 0) told.push(encodePacket(pubackOf(packetId, outcome), audience));
+  if (packetId > 0) told.push(encodePacket({ cmd: qos === 2 ? "pubrec" : "puback", ...acknowledgementOf(packetId, outcome) }, audience));
   return told;
 }
 
-function pubackOf(messageId: number, outcome: Outcome): Packet {
-  if (!("error" in outcome)) return { cmd: "puback", messageId, reasonCode: ReasonCode.SUCCESS };
+/** Whether a publication has become its receiver's (MQTT 5, section 4.3.3): only then does a PUBREL follow, with which it ends. */
+export function isReceived({ qos }: Publication, outcome: Outcome, version: Version): boolean {
+  return qos === 2 && (version === 4 || !("error" in outcome));
+}
+
+function acknowledgementOf(messageId: number, outcome: Outcome): Omit<IPubackPacket, "cmd"> {
+  if (!("error" in outcome)) return { messageId, reasonCode: ReasonCode.SUCCESS };
   const { error, reasonCode = pubackCodeOf(error) } = outcome;
   const userProperties = { reason: Reason[error.reason], ...(error.retryAfterMs && { retryAfterMs: String(error.retryAfterMs) }) };
-  return { cmd: "puback", messageId, reasonCode, properties: { reasonString: error.message, userProperties } };
+  return { messageId, reasonCode, properties: { reasonString: error.message, userProperties } };
 }
 
 function tell({ topic, responseTopic, correlationData }: Publication, outcome: Outcome, audience: Audience): Buffer[] {

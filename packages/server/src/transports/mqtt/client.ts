@@ -1,6 +1,6 @@
 import type { DescMethod, Message, MessageInitShape } from "@bufbuild/protobuf";
 import type { ClientFrameSchema } from "@parlor/contract";
-import type { Packet } from "mqtt-packet";
+import type { IDisconnectPacket, Packet } from "mqtt-packet";
 import type { SessionHold } from "../../realtime/durable-session.ts";
 import type { InFlight } from "./in-flight.ts";
 import type { Version } from "./packets.ts";
@@ -37,6 +37,8 @@ export interface Client {
   rooms(): Iterable<string>;
   /** Waits until the Store may be asked for something for which no service is asked, with its rates; false when it is over. */
   mayAsk(): Promise<boolean>;
+  /** Section 3.14: the client has said goodbye, and may have said how long its session is kept. @throws Breach */
+  disconnected(packet: IDisconnectPacket): void;
   /** More may be sent than before. */
   windowMoved(): void;
 }

@@ -17,7 +17,6 @@ export function connackOf(request: ConnectRequest, session: SessionHold | undefi
     reasonCode: 0,
     properties: {
       receiveMaximum,
-      maximumQoS: 1,
       retainAvailable: false,
       maximumPacketSize,
       topicAliasMaximum,

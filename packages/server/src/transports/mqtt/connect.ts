@@ -29,8 +29,8 @@ export interface ConnectRequest {
   readonly wantsProblems: boolean;
   readonly wantsResponseTopic: boolean;
   readonly encoding: Encoding;
-  /** Whether it is to appear offline at once when the connection breaks. */
-  readonly hasWill: boolean;
+  /** How long after the connection breaks its will is carried out: to appear offline (milliseconds); undefined without a will. */
+  readonly willDelayMs: number | undefined;
 }
 
 /** Longest client id, in UTF-16 code units. */
@@ -51,12 +51,13 @@ export function connectRequestOf(packet: IConnectPacket & { readonly protocolVer
   if (version === 4 && packet.password !== undefined && username === undefined)
     throw malformedPacket("A password needs a user name in MQTT 3.1.1.");
   const cleanStart = packet.clean === true;
+  const expirySeconds = version === 4 ? (cleanStart ? 0 : Number.POSITIVE_INFINITY) : secondsOf(properties.sessionExpiryInterval ?? 0);
   return {
     version,
     clientId: clientIdOf(packet, cleanStart),
     assigned: packet.clientId === "",
     cleanStart,
-    expirySeconds: version === 4 ? (cleanStart ? 0 : Number.POSITIVE_INFINITY) : secondsOf(properties.sessionExpiryInterval ?? 0),
+    expirySeconds,
     username,
     token: tokenOf(packet.password),
     // Section 3.1.2.10: one and a half times; 0 turns it off.
@@ -67,7 +68,8 @@ export function connectRequestOf(packet: IConnectPacket & { readonly protocolVer
     wantsProblems: properties.requestProblemInformation !== false,
     wantsResponseTopic: properties.requestResponseInformation === true,
     encoding: userProperty(packet, "format") === "protobuf" ? "protobuf" : "json",
-    hasWill: hasWill(packet),
+    // Section 3.1.3.2.2: at the end of the session, at the latest.
+    willDelayMs: hasWill(packet) ? Math.min(packet.will?.properties?.willDelayInterval ?? 0, expirySeconds) * 1000 : undefined,
   };
 }
 
@@ -99,7 +101,6 @@ function hasWill({ will }: IConnectPacket): boolean {
   if (will.topic !== topics.presence)
     throw protocolError(`A will may be published to ${topics.presence} only.`, ReasonCode.TOPIC_NAME_INVALID);
   if (will.retain) throw protocolError("Nothing is retained.", ReasonCode.RETAIN_NOT_SUPPORTED);
-  if (will.qos === 2) throw protocolError("The highest QoS is 1.", ReasonCode.QOS_NOT_SUPPORTED);
   if (will.payload.length > 256) throw protocolError("The will is too large.", ReasonCode.PACKET_TOO_LARGE);
   if (presenceOf(will.payload as Buffer) === "OFFLINE") return true;
   throw protocolError("A will says OFFLINE.", ReasonCode.PAYLOAD_FORMAT_INVALID);

@@ -1,7 +1,11 @@
-import { packetIdOf, packetIds, stepsBetween } from "./packet-ids.ts";
+import type { SessionCursor } from "../../realtime/durable-session.ts";
+import { beginningOf, packetIdFrom, packetIdOf, stepsBetween } from "./packet-ids.ts";
 
 /** One room's part: what was sent and not acknowledged is `acked + 1` to `sent`, but for those in `early`. */
 interface Progress {
+  readonly roomId: string;
+  /** Where its packet identifiers begin. */
+  readonly beginning: number;
   /** Everything up to here is acknowledged: the cursor. */
   acked: number;
   sent: number;
@@ -9,13 +13,22 @@ interface Progress {
   early: Set<number> | undefined;
 }
 
+/** Told of each room whose cursor moved. */
+export interface CursorWatcher {
+  moved(roomId: string): void;
+}
+
+// Most clients acknowledge nothing, and have nothing of their own here.
+const noRooms: ReadonlyMap<string, Progress> = new Map();
+const none: readonly Progress[] = [];
+
 /** What was sent with QoS 1 and is not acknowledged (MQTT 5, section 4.9), as a range of each room's log. */
 export class InFlight {
   /** Most unacknowledged events at a time. */
   readonly limit: number;
-  readonly #rooms = new Map<string, Progress>();
+  #rooms: Map<string, Progress> | undefined;
   /** Those with something unacknowledged. */
-  readonly #busy = new Map<string, Progress>();
+  #busy = none;
   #unacked = 0;
 
   constructor(limit: number) {
@@ -28,84 +41,114 @@ export class InFlight {
 
   /** The acknowledged `seq` of a room; undefined while nothing is known of it. */
   cursor(roomId: string): number | undefined {
-    return this.#rooms.get(roomId)?.acked;
+    return this.#rooms?.get(roomId)?.acked;
   }
 
   sent(roomId: string): number {
-    return this.#rooms.get(roomId)?.sent ?? 0;
+    return this.#rooms?.get(roomId)?.sent ?? 0;
   }
 
-  cursors(): Iterable<readonly [string, { readonly acked: number; readonly sent: number }]> {
-    return this.#rooms;
+  cursors(): Iterable<readonly [string, SessionCursor]> {
+    return this.#rooms ?? noRooms;
   }
 
   /** Sets where a room begins. */
   begin(roomId: string, acked: number): void {
     this.forget(roomId);
-    this.#rooms.set(roomId, { acked, sent: acked, early: undefined });
+    this.#enter(roomId, acked);
   }
 
   forget(roomId: string): void {
-    const progress = this.#busy.get(roomId);
-    if (progress) this.#unacked -= progress.sent - progress.acked - (progress.early?.size ?? 0);
-    this.#busy.delete(roomId);
-    this.#rooms.delete(roomId);
+    const progress = this.#rooms?.get(roomId);
+    if (!progress) return;
+    this.#unacked -= progress.sent - progress.acked - (progress.early?.size ?? 0);
+    this.#rest(progress);
+    this.#rooms?.delete(roomId);
   }
 
   /** How many events may be sent from this one on: none of them may have the identifier of another room's that is in flight. */
   sizeFor(roomId: string, seq: number): number {
     let size = Math.max(0, this.limit - this.#unacked);
-    if (this.#busy.size === 0) return size;
-    const id = packetIdOf(roomId, seq);
-    for (const [other, { acked, sent }] of this.#busy) {
-      if (other === roomId) continue;
-      const toFirst = stepsBetween(id, packetIdOf(other, acked + 1));
-      const past = stepsBetween(packetIdOf(other, acked + 1), id) < sent - acked;
-      size = past ? 0 : Math.min(size, toFirst);
+    for (const other of this.#busy) {
+      if (other.roomId === roomId) continue;
+      const id = packetIdOf(roomId, seq);
+      const first = packetIdFrom(other.beginning, other.acked + 1);
+      const past = stepsBetween(first, id) < other.sent - other.acked;
+      size = past ? 0 : Math.min(size, stepsBetween(id, first));
     }
     return size;
   }
 
   /** Events of a room were sent, up to the last of them. */
   put(roomId: string, first: number, last: number): void {
-    let progress = this.#rooms.get(roomId);
+    let progress = this.#rooms?.get(roomId);
     // After a time in which one was not in the room, its log goes on elsewhere.
     if (progress && first > progress.sent + 1) this.forget(roomId);
-    progress = this.#rooms.get(roomId);
-    if (!progress) {
-      progress = { acked: first - 1, sent: first - 1, early: undefined };
-      this.#rooms.set(roomId, progress);
-    }
+    if (!progress || first > progress.sent + 1) progress = this.#enter(roomId, first - 1);
+    if (progress.acked === progress.sent) this.#busy = [...this.#busy, progress];
     this.#unacked += last - progress.sent;
     progress.sent = last;
-    this.#busy.set(roomId, progress);
   }
 
-  /** An identifier was acknowledged: the room whose cursor moved, if one did. One that is not in flight is passed over. */
-  acknowledge(packetId: number): string | undefined {
-    for (const [roomId, progress] of this.#busy) {
-      const seq = progress.acked + 1 + stepsBetween(packetIdOf(roomId, progress.acked + 1), packetId);
-      if (packetId <= packetIds && seq <= progress.sent) return this.settle(roomId, seq) ? roomId : undefined;
+  /** So many identifiers were acknowledged, one after the other from the first. Those that are not in flight are passed over. */
+  acknowledge(first: number, count: number, watcher?: CursorWatcher): void {
+    for (let done = 0; done < count; ) done += this.#acknowledge(first + done, count - done, watcher) || 1;
+  }
+
+  /** An event needs no acknowledgement any more. */
+  settle(roomId: string, seq: number): void {
+    const progress = this.#rooms?.get(roomId);
+    if (progress) this.#settle(progress, seq);
+  }
+
+  /** Returns how many of the identifiers are those of one room. */
+  #acknowledge(first: number, count: number, watcher: CursorWatcher | undefined): number {
+    for (const progress of this.#busy) {
+      const seq = progress.acked + 1 + stepsBetween(packetIdFrom(progress.beginning, progress.acked + 1), first);
+      const settled = Math.min(count, progress.sent - seq + 1);
+      if (settled <= 0) continue;
+      if (this.#settleRun(progress, seq, settled)) watcher?.moved(progress.roomId);
+      return settled;
     }
-    return undefined;
+    return 0;
   }
 
-  /** An event needs no acknowledgement any more. Says whether the cursor moved. */
-  settle(roomId: string, seq: number): boolean {
-    const progress = this.#busy.get(roomId);
-    if (!progress || seq <= progress.acked || seq > progress.sent || progress.early?.has(seq)) return false;
+  /** Says whether the cursor moved. Most clients acknowledge in order: then a run is one step. */
+  #settleRun(progress: Progress, first: number, count: number): boolean {
+    const before = progress.acked;
+    if (first === before + 1 && !progress.early) {
+      this.#unacked -= count;
+      this.#advance(progress, before + count);
+    } else for (let seq = first; seq < first + count; seq++) this.#settle(progress, seq);
+    return progress.acked > before;
+  }
+
+  #settle(progress: Progress, seq: number): void {
+    if (seq <= progress.acked || seq > progress.sent || progress.early?.has(seq)) return;
     this.#unacked--;
-    if (seq > progress.acked + 1) {
+    if (seq === progress.acked + 1) this.#advance(progress, seq);
+    else {
       progress.early ??= new Set();
       progress.early.add(seq);
-      return false;
     }
-    progress.acked = seq;
+  }
+
+  #advance(progress: Progress, acked: number): void {
+    progress.acked = acked;
     while (progress.early?.delete(progress.acked + 1)) progress.acked++;
-    if (progress.acked === progress.sent) {
-      progress.early = undefined;
-      this.#busy.delete(roomId);
-    }
-    return true;
+    if (progress.early?.size === 0) progress.early = undefined;
+    if (progress.acked === progress.sent) this.#rest(progress);
+  }
+
+  #enter(roomId: string, acked: number): Progress {
+    const progress = { roomId, beginning: beginningOf(roomId), acked, sent: acked, early: undefined };
+    this.#rooms ??= new Map();
+    this.#rooms.set(roomId, progress);
+    return progress;
+  }
+
+  #rest(progress: Progress): void {
+    const left = this.#busy.filter((other) => other !== progress);
+    this.#busy = left.length === 0 ? none : left;
   }
 }

@@ -36,8 +36,7 @@ export function restore(client: Pick<Client, "subscriptions" | "subscription">, 
 }
 
 /** The places at which an earlier connection of the session was, at most: what comes again up to there is said to. */
-export function sentBefore(session: SessionHold | undefined): Map<string, number> {
-  return new Map(
-    [...(session?.stored?.cursors ?? [])].filter(([, { acked, sent }]) => sent > acked).map(([roomId, { sent }]) => [roomId, sent]),
-  );
+export function sentBefore(session: SessionHold | undefined): ReadonlyMap<string, number> | undefined {
+  const left = [...(session?.stored?.cursors ?? [])].filter(([, { acked, sent }]) => sent > acked);
+  return left.length === 0 ? undefined : new Map(left.map(([roomId, { sent }]) => [roomId, sent]));
 }

@@ -1,28 +1,13 @@
-import { setImmediate as turn } from "node:timers/promises";
 import { protocolError } from "./breach.ts";
 import { ReasonCode } from "./reason-codes.ts";
 
 /** PINGREQ, SUBSCRIBE and UNSUBSCRIBE of one connection in a second: many times what any client needs. */
 const controlsPerSecond = 500;
-/** After so long (milliseconds) the event loop gets its turn. */
-const sliceMs = 4;
 
 /** Keeps one connection from taking more than its part of a node. What it publishes has limits of its own. */
 export class Pace {
   #second = 0;
   #controls = 0;
-  #since = 0;
-
-  /** Packets are read from now on. */
-  begin(): void {
-    this.#since = performance.now();
-  }
-
-  /** A packet was carried out; a promise when others come first. */
-  step(): Promise<void> | undefined {
-    if (performance.now() - this.#since < sliceMs) return undefined;
-    return turn().then(() => this.begin());
-  }
 
   /** A packet that is not a publication, at this time (milliseconds). @throws Breach */
   control(now: number): void {

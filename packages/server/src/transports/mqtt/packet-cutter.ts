@@ -9,7 +9,8 @@ const maxPieces = 64;
 export class PacketCutter {
   /** Largest packet that is taken, in bytes, with its fixed header. */
   maxBytes: number;
-  #pieces: Buffer[] = [];
+  /** Undefined when there is nothing: most connections hold nothing most of the time. */
+  #pieces: Buffer[] | undefined;
   #bytes = 0;
   /** How many bytes must be there before looking again can help. */
   #needed = 2;
@@ -18,15 +19,19 @@ export class PacketCutter {
     this.maxBytes = maxBytes;
   }
 
+  get isEmpty(): boolean {
+    return this.#bytes === 0;
+  }
+
   push(piece: Buffer): void {
-    this.#pieces.push(piece);
     this.#bytes += piece.length;
-    if (this.#pieces.length > maxPieces) this.#pieces = [Buffer.concat(this.#pieces)];
+    if (!this.#pieces) this.#pieces = [piece];
+    else if (this.#pieces.push(piece) > maxPieces) this.#pieces = [Buffer.concat(this.#pieces)];
   }
 
   /** The next whole packet; undefined while it is not there. @throws Breach */
   next(): Buffer | undefined {
-    if (this.#bytes < this.#needed) return undefined;
+    if (!this.#pieces || this.#bytes < this.#needed) return undefined;
     const all = this.#pieces.length === 1 ? (this.#pieces[0] as Buffer) : Buffer.concat(this.#pieces);
     const length = lengthOf(all);
     if (length !== undefined && length > this.maxBytes) throw new Breach(ReasonCode.PACKET_TOO_LARGE, tooLarge("packet", this.maxBytes));
@@ -39,7 +44,7 @@ export class PacketCutter {
   }
 
   #keep(rest: Buffer, needed: number): void {
-    this.#pieces = rest.length === 0 ? [] : [rest];
+    this.#pieces = rest.length === 0 ? undefined : [rest];
     this.#bytes = rest.length;
     this.#needed = needed;
   }

@@ -6,7 +6,12 @@ export const packetIds = 65_535;
  * which is sent again, by whichever node, has the identifier that it had (section 4.4).
  */
 export function packetIdOf(roomId: string, seq: number): number {
-  return 1 + ((firstOf(roomId) + seq) % packetIds);
+  return packetIdFrom(beginningOf(roomId), seq);
+}
+
+/** The same for who has the room's beginning at hand. */
+export function packetIdFrom(beginning: number, seq: number): number {
+  return 1 + ((beginning + seq) % packetIds);
 }
 
 /** How far it is from the identifier of one place to that of another, going up. */
@@ -15,6 +20,6 @@ export function stepsBetween(from: number, to: number): number {
 }
 
 /** Rooms begin at different places, so that they seldom meet. */
-function firstOf(roomId: string): number {
+export function beginningOf(roomId: string): number {
   return Number.parseInt(roomId.slice(-4), 16);
 }

@@ -46,14 +46,6 @@ class PacketReader {
 
 const readers = { 4: new PacketReader({ protocolVersion: 4 }), 5: new PacketReader({ protocolVersion: 5 }) };
 
-/**
- * The identifier of a PUBACK that says nothing more, which is what a subscriber with QoS 1 sends for each event; undefined for any
- * other packet. Reading it by the library would cost more than the delivery.
- */
-export function plainPuback(bytes: Buffer): number | undefined {
-  return bytes[0] === 0x40 && bytes.length === 4 ? bytes.readUInt16BE(2) : undefined;
-}
-
 /** Reads one whole packet of a connection that is open. @throws Breach */
 export function decodePacket(bytes: Buffer, version: Version): Packet {
   return readers[version].read(bytes);
@@ -84,7 +76,7 @@ function levelOf(bytes: Buffer): number {
   return bytes[start + 2 + nameBytes] ?? 0;
 }
 
-const withPacketId: ReadonlySet<string> = new Set(["subscribe", "unsubscribe", "puback"]);
+const withPacketId: ReadonlySet<string> = new Set(["subscribe", "unsubscribe", "puback", "pubrel"]);
 
 /** What the parser lets through, and the standard does not. */
 function wellFormed(packet: Packet, bytes: Buffer): Packet {

@@ -22,7 +22,7 @@ import { isReplyTopic, type Target, targetOf } from "./topics.ts";
 
 type Kind = NonNullable<MessageInitShape<typeof ClientFrameSchema>["kind"]>;
 
-/** Most publications with QoS 1 that a client may have unacknowledged (MQTT 5, section 3.2.2.3.3). */
+/** Most publications with QoS 1 and 2 that a client may have unacknowledged (MQTT 5, section 3.2.2.3.3). */
 export const receiveMaximum = 256;
 
 /** Carries out a PUBLISH; resolves when the next packet may be read. @throws Breach */
@@ -32,13 +32,14 @@ export async function handlePublish(client: Client, packet: IPublishPacket): Pro
   const packetId = packet.qos === 0 ? 0 : (packet.messageId as number);
   // A PUBLISH that is sent again while the first is under way is answered with that one.
   if (client.unanswered.isInUse(packetId)) return;
+  if (packet.qos === 2 && client.unanswered.isReceived(packetId)) return client.send({ cmd: "pubrec", messageId: packetId, reasonCode: 0 });
   const { responseTopic, correlationData } = packet.properties ?? {};
-  const id = client.unanswered.add({ packetId, topic, responseTopic, correlationData });
+  const id = client.unanswered.add({ qos: packet.qos, packetId, topic, responseTopic, correlationData });
   try {
     const target = targetOf(topic);
     if (!target) throw noSuchTopic(topic);
     if (responseTopic !== undefined && !isReplyTopic(responseTopic)) throw noSuchTopic(responseTopic);
-    await carryOut(client, id, target, packet);
+    await publishTo(target, client, id, packet);
   } catch (error) {
     if (!(error instanceof ParlorError)) throw error;
     const reasonCode = error.reason === Reason.NO_SUCH_METHOD ? { reasonCode: ReasonCode.TOPIC_NAME_INVALID } : {};
@@ -47,17 +48,16 @@ export async function handlePublish(client: Client, packet: IPublishPacket): Pro
 }
 
 function requireAllowed({ version, unanswered }: Client, { retain, qos, properties }: IPublishPacket): void {
-  // Sections 3.2.2.3.4 and 3.2.2.3.5: as the CONNACK said. In 3.1.1 nothing can say it before.
+  // Section 3.2.2.3.5: as the CONNACK said. In 3.1.1 nothing can say it before.
   if (retain) throw protocolError("Nothing is retained.", ReasonCode.RETAIN_NOT_SUPPORTED);
-  if (qos === 2) throw protocolError("The highest QoS is 1.", ReasonCode.QOS_NOT_SUPPORTED);
   // Section 3.3.2.3.8: only a server sends it.
   if (properties?.subscriptionIdentifier !== undefined) throw protocolError("A client sends no subscription identifier.");
   // Section 3.3.4.
-  if (version === 5 && qos === 1 && unanswered.unacknowledged >= receiveMaximum)
+  if (version === 5 && qos > 0 && unanswered.unacknowledged >= receiveMaximum)
     throw protocolError(`More than ${receiveMaximum} publications are unacknowledged.`, ReasonCode.RECEIVE_MAXIMUM_EXCEEDED);
 }
 
-async function carryOut(client: Client, id: number, target: Target, packet: IPublishPacket): Promise<void> {
+async function publishTo(target: Target, client: Client, id: number, packet: IPublishPacket): Promise<void> {
   switch (target.kind) {
     case "history":
       return ask(client, id, MessagesService.method.listMessages, requestOf(ListMessagesRequestSchema, packet), target.roomId);
@@ -75,9 +75,8 @@ async function send(client: Client, id: number, roomId: string, packet: IPublish
   requireRoom(request.roomId, roomId);
   const { text } = request;
   const given = request.clientMessageId || userProperty(packet, "client_message_id");
-  const unkeyed = { packetId: packet.messageId as number, dup: packet.dup, roomId, text };
-  if (given === undefined && packet.qos === 1 && packet.dup && !(await client.mayAsk())) return;
-  const clientMessageId = given ?? (packet.qos === 1 ? await client.keys.keyOf(unkeyed, client.settledAt) : "");
+  const unkeyed = { packetId: packet.messageId as number, dup: packet.dup, text };
+  const clientMessageId = given ?? (packet.qos > 0 ? client.keys.keyOf(unkeyed, client.settledAt) : "");
   client.frame(id, { case: "send", value: { roomId, text, clientMessageId } });
 }
 

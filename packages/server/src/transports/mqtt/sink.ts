@@ -15,15 +15,27 @@ export interface ReaderSettings {
   readonly maxPacketBytes: number;
   /** Section 3.1.2.10: the client is heard of at least this often (milliseconds). */
   readonly silenceMs: number;
-  /** What an earlier connection of the session may have been sent, by room. */
-  readonly sentBefore: ReadonlyMap<string, number>;
+  /** What an earlier connection of the session may have been sent, by room; left out when there is nothing. */
+  readonly sentBefore: ReadonlyMap<string, number> | undefined;
 }
+
+/** Waits until its event may be sent. */
+interface Waiting {
+  readonly first: RoomEvent;
+  readonly resolve: () => void;
+}
+
+// What most connections have all the time.
+const nobody: readonly Waiting[] = [];
 
 /** What the sink asks its connection to do. */
 export interface SinkOwner {
   encode(frame: ServerFrame): Uint8Array;
   end(goodbye: Goodbye): void;
 }
+
+/** Bytes waiting for the client before its next packet is read. */
+const maxQueuedBytes = 64 * 1024;
 
 const NOTHING = new Uint8Array();
 
@@ -32,12 +44,11 @@ export class MqttSink implements Sink, Window {
   readonly #stream: Duplex;
   readonly #owner: SinkOwner;
   #settings: ReaderSettings | undefined;
-  #waiting: { readonly first: RoomEvent; readonly resolve: () => void }[] = [];
+  #waiting = nobody;
 
   constructor(stream: Duplex, owner: SinkOwner) {
     this.#stream = stream;
     this.#owner = owner;
-    stream.once("close", () => this.windowMoved());
   }
 
   /** Called once, when the client is known. */
@@ -72,23 +83,30 @@ export class MqttSink implements Sink, Window {
     await new Promise<void>((resolve) => this.#stream.write(NOTHING, () => resolve()));
   }
 
+  /** A promise while more waits for the client than it should. */
+  backlog(): Promise<void> | undefined {
+    return this.queuedBytes > maxQueuedBytes ? this.drained() : undefined;
+  }
+
   get window(): Window {
     return this;
   }
 
   sizeFor({ roomId, seq }: RoomEvent): number {
     const settings = this.#settings;
-    if (!settings || this.#stream.destroyed || !this.#acknowledges(roomId, seq)) return Number.POSITIVE_INFINITY;
+    if (!settings || !this.#acknowledges(roomId, seq) || this.#stream.destroyed) return Number.POSITIVE_INFINITY;
     return settings.inFlight.sizeFor(roomId, seq);
   }
 
   /** Half of the window has to be free, so that a full one does not make every event a write of its own. */
   opened(first: RoomEvent): Promise<void> {
     if (this.#isOpen(first)) return Promise.resolve();
-    return new Promise((resolve) => this.#waiting.push({ first, resolve }));
+    return new Promise((resolve) => {
+      this.#waiting = [...this.#waiting, { first, resolve }];
+    });
   }
 
-  /** Events were acknowledged, or need not be any more. */
+  /** Events were acknowledged, or need not be any more, or the way is closed. */
   windowMoved(): void {
     if (this.#waiting.length === 0) return;
     const open = this.#waiting.filter(({ first }) => this.#isOpen(first));
@@ -121,10 +139,10 @@ export class MqttSink implements Sink, Window {
   #publish(bytes: Uint8Array, run: readonly RoomEvent[], settings: ReaderSettings): void {
     const { roomId, seq } = run[0] as RoomEvent;
     const { inFlight, subscriptions, maxPacketBytes, sentBefore } = settings;
-    const counted = this.#acknowledges(roomId, seq);
-    const isRepeated = counted && (seq <= inFlight.sent(roomId) || seq <= (sentBefore.get(roomId) ?? 0));
-    if (isRepeated || bytes.length > maxPacketBytes || (seq > 0 && subscriptions.ofRoom(roomId)?.share))
-      return void this.#publishSome(bytes, run, settings);
+    const subscription = seq > 0 ? subscriptions.ofRoom(roomId) : undefined;
+    const counted = subscription?.qos === 1;
+    const isRepeated = counted && (seq <= inFlight.sent(roomId) || seq <= (sentBefore?.get(roomId) ?? 0));
+    if (isRepeated || bytes.length > maxPacketBytes || subscription?.share) return void this.#publishSome(bytes, run, settings);
     if (counted) inFlight.put(roomId, seq, (run.at(-1) as RoomEvent).seq);
     this.#stream.write(bytes);
   }
@@ -136,15 +154,15 @@ export class MqttSink implements Sink, Window {
     { inFlight, subscriptions, maxPacketBytes, sentBefore }: ReaderSettings,
   ): void {
     const { roomId, seq } = run[0] as RoomEvent;
-    const share = seq > 0 ? subscriptions.ofRoom(roomId)?.share : undefined;
+    const isShared = seq > 0 && subscriptions.ofRoom(roomId)?.share !== undefined;
     const counted = this.#acknowledges(roomId, seq);
     const sent = counted ? inFlight.sent(roomId) : 0;
     const sizes = packetSizes(bytes);
-    const mine = run.filter((event) => (share?.has(event.seq) ?? true) && (!counted || event.seq > sent));
+    const mine = run.filter((event) => (!isShared || subscriptions.isFor(roomId, event.seq)) && (!counted || event.seq > sent));
     const fitting = mine.filter((event) => (sizes[run.indexOf(event)] as number) <= maxPacketBytes);
     if (counted && mine[0]) inFlight.put(roomId, mine[0].seq, (mine.at(-1) as RoomEvent).seq);
     const packets = fitting.length === run.length ? bytes : (this.formatFor(run[0] as RoomEvent)?.events(fitting) ?? NOTHING);
-    const resent = counted ? fitting.filter((event) => event.seq <= (sentBefore.get(roomId) ?? 0)).length : 0;
+    const resent = counted ? fitting.filter((event) => event.seq <= (sentBefore?.get(roomId) ?? 0)).length : 0;
     if (fitting.length > 0) this.#stream.write(resent > 0 ? asResent(packets, resent) : packets);
     // Section 3.1.2.11.4: what is too large counts as delivered.
     for (const event of mine) if (counted && !fitting.includes(event)) inFlight.settle(roomId, event.seq);

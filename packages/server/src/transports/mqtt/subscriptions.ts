@@ -1,6 +1,6 @@
 import type { FrameFormat } from "../../realtime/sink.ts";
 import type { Share } from "./shared-groups.ts";
-import { everyRoomOf, type Interest, interestOf, matches } from "./topics.ts";
+import { everyEvent, everyRoomOf, type Interest, interestOf, matches, topics } from "./topics.ts";
 
 /** How events are written in a PUBLISH. */
 export type Encoding = "json" | "protobuf";
@@ -23,8 +23,11 @@ export const maxSubscriptions = 1000;
 /** What one session has subscribed to. Where several match, the best counts, and each event comes once. */
 export class Subscriptions {
   readonly #byFilter = new Map<string, Subscription>();
-  /** Subscriptions to events, by room; undefined stands for every room. */
-  readonly #events = new Map<string | undefined, Subscription[]>();
+  /** Shared ones, by room; undefined stands for every room. Made when there are any. */
+  #shared: Map<string | undefined, readonly Subscription[]> | undefined;
+  /** The last room that was asked for, and what the answer was: most deliveries ask for the same again. */
+  #room: string | undefined;
+  #ofRoom: Subscription | undefined;
 
   get size(): number {
     return this.#byFilter.size;
@@ -41,28 +44,52 @@ export class Subscriptions {
   put(subscription: Subscription, interest: Interest): void {
     this.remove(subscription.filter);
     this.#byFilter.set(subscription.filter, subscription);
-    if (interest.kind !== "events") return;
-    this.#events.set(interest.roomId, [...(this.#events.get(interest.roomId) ?? []), subscription].sort(bestFirst));
+    if (!subscription.share || interest.kind !== "events") return;
+    this.#shared ??= new Map();
+    this.#shared.set(interest.roomId, [...this.#sharedIn(interest.roomId), subscription]);
   }
 
   /** Says whether there was one. */
   remove(filter: string): boolean {
+    this.#room = undefined;
     const subscription = this.#byFilter.get(filter);
-    const interest = interestOf(filter);
-    if (interest?.kind === "events") {
-      const left = this.#events.get(interest.roomId)?.filter((other) => other !== subscription) ?? [];
-      if (left.length > 0) this.#events.set(interest.roomId, left);
-      else this.#events.delete(interest.roomId);
-    }
-    subscription?.share?.leave();
+    if (subscription?.share) this.#removeShared(subscription);
     return this.#byFilter.delete(filter);
   }
 
-  /** The subscription by which events of a room come. */
+  #removeShared(subscription: Subscription): void {
+    const interest = interestOf(subscription.filter);
+    if (interest?.kind === "events") {
+      const left = this.#sharedIn(interest.roomId).filter((other) => other !== subscription);
+      if (left.length > 0) this.#shared?.set(interest.roomId, left);
+      else this.#shared?.delete(interest.roomId);
+    }
+    subscription.share?.leave();
+  }
+
+  #sharedIn(roomId: string | undefined): readonly Subscription[] {
+    return this.#shared?.get(roomId) ?? [];
+  }
+
+  /** The subscription by which events of a room come: one's own before a shared one, and of one's own that with the higher QoS. */
   ofRoom(roomId: string): Subscription | undefined {
-    const one = this.#events.get(roomId)?.[0];
-    const every = this.#events.get(undefined)?.[0];
-    return one && every ? (bestFirst(one, every) <= 0 ? one : every) : (one ?? every);
+    if (roomId !== this.#room) {
+      this.#ofRoom = this.#bestOf(roomId);
+      this.#room = roomId;
+    }
+    return this.#ofRoom;
+  }
+
+  #bestOf(roomId: string): Subscription | undefined {
+    const one = this.#byFilter.get(topics.events(roomId));
+    const every = this.#byFilter.get(everyEvent);
+    if (one && every) return every.qos > one.qos ? every : one;
+    return one ?? every ?? this.#sharedIn(roomId)[0] ?? this.#sharedIn(undefined)[0];
+  }
+
+  /** Of a room whose events come by shared subscriptions alone: whether this one is for this connection. */
+  isFor(roomId: string, seq: number): boolean {
+    return [...this.#sharedIn(roomId), ...this.#sharedIn(undefined)].some(({ share }) => share?.has(roomId, seq));
   }
 
   /** The subscription by which an ephemeral event with this topic comes. No search: each such event asks each of its readers. */
@@ -80,9 +107,4 @@ export class Subscriptions {
   leaveGroups(): void {
     for (const { share } of this.#byFilter.values()) share?.leave();
   }
-}
-
-/** One's own before a shared one, and the higher QoS first. */
-function bestFirst(a: Subscription, b: Subscription): number {
-  return Number(a.share !== undefined) - Number(b.share !== undefined) || b.qos - a.qos;
 }

@@ -8,6 +8,7 @@ export const topics = {
   presence: `${root}me/presence`,
   errors: `${root}me/errors`,
   replies: `${root}me/replies`,
+  gaps: `${root}me/gaps`,
 } as const;
 
 /** What a client may publish to. */
@@ -29,7 +30,7 @@ export function targetOf(topic: string): Target | undefined {
 /** What a client may subscribe to. A `roomId` that is left out stands for every room of the person. */
 export type Interest =
   | { readonly kind: "events" | "typing"; readonly roomId: string | undefined }
-  | { readonly kind: "presence" | "errors" | "replies" };
+  | { readonly kind: "presence" | "errors" | "replies" | "gaps" };
 
 const roomFilter = new RegExp(`^${root}rooms/(${uuid}|[+])/(events|typing)$`);
 const replyTopic = new RegExp(`^${topics.replies}(/[^+#/]{1,128}){0,4}$`);
@@ -43,9 +44,10 @@ export function isShared(filter: string): boolean {
 }
 
 /** Longest topic filter, in UTF-16 code units: they are kept with the session. */
-const maxFilter = 256;
+export const maxFilter = 256;
 
-const everyEvent = topics.events("+");
+/** The filter for the events of every room of the person. */
+export const everyEvent = topics.events("+");
 const everyTyping = topics.typing("+");
 
 /** The filter by which the topic of a room is asked for in all rooms of the person. */
@@ -65,9 +67,15 @@ export function interestOf(filter: string): Interest | undefined {
 function ownInterestOf(filter: string): Interest | undefined {
   if (filter === topics.presence) return { kind: "presence" };
   if (filter === topics.errors) return { kind: "errors" };
+  if (filter === topics.gaps) return { kind: "gaps" };
   if (replyFilter.test(filter)) return { kind: "replies" };
   const [, roomId, kind] = roomFilter.exec(filter) ?? [];
-  return roomId === undefined ? undefined : { kind: kind as "events", roomId: roomId === "+" ? undefined : roomId };
+  return roomId === undefined ? undefined : { kind: kind as "events", roomId: roomId === "+" ? undefined : copyOf(roomId) };
+}
+
+/** What is kept, and compared for each event: a part of another text would keep the whole of it, and be slow to compare. */
+function copyOf(part: string): string {
+  return Buffer.from(part, "latin1").toString("latin1");
 }
 
 /** Whether answers may go to this topic: only to one's own. */

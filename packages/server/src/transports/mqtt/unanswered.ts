@@ -1,10 +1,16 @@
 import type { ParlorError } from "@parlor/contract";
 
+/** Publications under way before the next packet is read. */
+const maxWaiting = 512;
+/** Bytes kept for them, and for answers that wait for earlier ones, before the next packet is read. */
+const maxWaitingBytes = 512 * 1024;
+
 /** What became of a PUBLISH. */
 export type Outcome = { readonly answer: string } | { readonly error: ParlorError; readonly reasonCode?: number };
 
 /** A PUBLISH that waits for what becomes of it. */
 export interface Publication {
+  readonly qos: 0 | 1 | 2;
   /** 0 for QoS 0, which is not acknowledged. */
   readonly packetId: number;
   readonly topic: string;
@@ -18,25 +24,23 @@ interface Waiting {
   outcome: Outcome | undefined;
 }
 
-/** Publications in the order in which they came, which is the order of their PUBACKs (MQTT 5, section 4.6). */
+/** Publications in the order in which they came, which is the order of their PUBACKs and PUBRECs (MQTT 5, section 4.6). */
 export class Unanswered {
   readonly #waiting = new Map<number, Waiting>();
   readonly #packetIds = new Set<number>();
+  /** Identifiers of QoS 2 that were received and are not released: what comes with them now was sent again (section 4.3.3). */
+  #received: Set<number> | undefined;
   #lastId = 0;
   #bytes = 0;
 
-  get size(): number {
-    return this.#waiting.size;
+  /** Whether no more of them should be taken for now. */
+  get isFull(): boolean {
+    return this.#waiting.size >= maxWaiting || this.#bytes >= maxWaitingBytes;
   }
 
-  /** What is kept for them, about. */
-  get bytes(): number {
-    return this.#bytes;
-  }
-
-  /** How many of them wait for a PUBACK. */
+  /** How many of them wait for a PUBACK or PUBREC, or are not released after it. */
   get unacknowledged(): number {
-    return this.#packetIds.size;
+    return this.#packetIds.size + (this.#received?.size ?? 0);
   }
 
   /** When the oldest of them came (milliseconds since 1970); undefined when there is none. */
@@ -44,8 +48,28 @@ export class Unanswered {
     return this.#waiting.values().next().value?.since;
   }
 
+  /** Whether its client wants to be told more than that it is done. */
+  wantsAnswer(id: number): boolean {
+    return this.#waiting.get(id)?.publication.responseTopic !== undefined;
+  }
+
   isInUse(packetId: number): boolean {
     return this.#packetIds.has(packetId);
+  }
+
+  isReceived(packetId: number): boolean {
+    return this.#received?.has(packetId) ?? false;
+  }
+
+  /** A PUBREC said that a publication was received. */
+  received(packetId: number): void {
+    this.#received ??= new Set();
+    this.#received.add(packetId);
+  }
+
+  /** Its client knows that: the identifier may be used for another one. */
+  release(packetId: number): void {
+    this.#received?.delete(packetId);
   }
 
   /** Returns the number under which its outcome is told. */

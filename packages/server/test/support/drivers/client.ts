@@ -1,6 +1,6 @@
 // REST for what the stream cannot, and the stream over WebSocket; both through the public client.
 import type { DescMethod, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
-import { type Event, ParlorClient, type User } from "@parlor/client";
+import { type Event, type Gap, ParlorClient, type User } from "@parlor/client";
 import { Inbox } from "../inbox.ts";
 import { password } from "../running.ts";
 import type { Cursor, Driver, Ending, Live, Person } from "./driver.ts";
@@ -59,8 +59,10 @@ class ClientPerson implements Person {
     });
     this.#streams.push(client);
     const inbox = new Inbox<Event>();
+    const gaps = new Inbox<Gap>();
     const ended = Promise.withResolvers<Ending>();
     client.on("event", (event) => inbox.put(event));
+    client.on("gap", (gap) => gaps.put(gap));
     client.on("state", ({ state, goodbye, retryInMs }) => {
       if (state === "closed" || goodbye !== undefined) ended.resolve({ reason: goodbye, afterMs: retryInMs });
     });
@@ -68,6 +70,7 @@ class ClientPerson implements Person {
     return {
       welcome,
       inbox,
+      gaps,
       ended: ended.promise,
       send: (roomId, text, clientMessageId) => client.send(roomId, text, { clientMessageId }),
       markRead: (roomId, seq) => client.markRead(roomId, seq),

@@ -1,5 +1,5 @@
 import type { DescMethod, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
-import type { Event, Goodbye_Reason, Presence, Presence_Status, SendMessageResponse, User, Welcome } from "@parlor/contract";
+import type { Event, Gap, Goodbye_Reason, Presence, Presence_Status, SendMessageResponse, User, Welcome } from "@parlor/contract";
 import type { Inbox } from "../inbox.ts";
 
 /** A place in a room's log. */
@@ -20,6 +20,8 @@ export interface Live {
   readonly welcome: Welcome;
   /** Everything that came over the stream. */
   readonly inbox: Inbox<Event>;
+  /** What it was told will not come, by the welcome or later. */
+  readonly gaps: Inbox<Gap>;
   readonly ended: Promise<Ending>;
   /** @throws ParlorError, as all of these */
   send(roomId: string, text: string, clientMessageId: string): Promise<SendMessageResponse>;

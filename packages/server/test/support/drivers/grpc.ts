@@ -7,6 +7,7 @@ import {
   type Code,
   ErrorSchema,
   type Event,
+  type Gap,
   type Goodbye,
   ParlorError,
   RealtimeService,
@@ -90,6 +91,7 @@ class GrpcPerson implements Person {
 class GrpcStream {
   readonly #call: grpc.ClientDuplexStream<Buffer, Buffer>;
   readonly #inbox = new Inbox<Event>();
+  readonly #gaps = new Inbox<Gap>();
   readonly #opened = Promise.withResolvers<Welcome>();
   readonly #ended = Promise.withResolvers<Ending>();
   readonly #answers = new Map<number, PromiseWithResolvers<Reply["result"]>>();
@@ -111,6 +113,7 @@ class GrpcStream {
     return {
       welcome,
       inbox: this.#inbox,
+      gaps: this.#gaps,
       ended: this.#ended.promise,
       send: async (roomId, text, clientMessageId) => this.#ask({ case: "send", value: { roomId, text, clientMessageId } }),
       markRead: async (roomId, seq) => (await this.#ask({ case: "markRead", value: { roomId, seq } })).readSeq,
@@ -137,8 +140,9 @@ class GrpcStream {
     this.#call.write(Buffer.from(toBinary(ClientFrameSchema, create(ClientFrameSchema, frame))));
   }
 
-  #take({ welcome, events, replies, goodbye }: ServerFrame): void {
+  #take({ welcome, gaps, events, replies, goodbye }: ServerFrame): void {
     if (welcome) this.#opened.resolve(welcome);
+    for (const gap of [...(welcome?.rooms.flatMap((room) => room.gap ?? []) ?? []), ...gaps]) this.#gaps.put(gap);
     for (const event of events) this.#inbox.put(event);
     for (const { id, result } of replies) this.#answers.get(id)?.resolve(result);
     if (goodbye) this.#goodbye = goodbye;

@@ -1,10 +1,12 @@
 // MQTT 5 for all that MQTT has topics for, REST for the rest; docs/mqtt.md lists what it has none for, and why.
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { type DescMessage, fromJsonString, type MessageShape } from "@bufbuild/protobuf";
 import {
   ErrorSchema,
   type Event,
   EventSchema,
+  type Gap,
+  GapSchema,
   MarkReadResponseSchema,
   ParlorError,
   Presence_Status,
@@ -17,6 +19,7 @@ import { clientDriver } from "./client.ts";
 import type { Cursor, Driver, Ending, Live, Person } from "./driver.ts";
 
 const replies = "parlor/v1/me/replies/driver";
+const gaps = "parlor/v1/me/gaps";
 /** A session for each person of a driver, which is kept between connections. */
 const sessionSeconds = 3600;
 
@@ -33,12 +36,14 @@ export function mqttDriver({ port, url }: { readonly port: number; readonly url:
 class MqttPerson implements Person {
   readonly #port: number;
   readonly #rest: Person;
-  readonly #clientId = randomUUID();
+  /** The same on every node. */
+  readonly #clientId: string;
   readonly #streams: Live[] = [];
 
   constructor(port: number, rest: Person) {
     this.#port = port;
     this.#rest = rest;
+    this.#clientId = createHash("sha256").update(rest.token).digest("hex");
   }
 
   get user() {
@@ -81,12 +86,14 @@ class MqttPerson implements Person {
 class MqttStream {
   readonly #client: MqttClient;
   readonly #inbox = new Inbox<Event>();
+  readonly #gaps = new Inbox<Gap>();
   readonly #answers = new Map<string, PromiseWithResolvers<string>>();
 
   constructor(client: MqttClient) {
     this.#client = client;
     client.on("message", (topic, payload, { properties }) => {
       if (topic === replies) this.#answers.get(String(properties?.correlationData))?.resolve(payload.toString());
+      else if (topic === gaps) this.#gaps.put(fromJsonString(GapSchema, payload.toString()));
       else this.#inbox.put(fromJsonString(EventSchema, payload.toString()));
     });
     client.on("error", () => undefined);
@@ -96,12 +103,13 @@ class MqttStream {
     const ended = Promise.withResolvers<Ending>();
     this.#client.once("close", () => ended.resolve({ reason: undefined, afterMs: undefined }));
     await new Promise((resolve, reject) => this.#client.once("connect", resolve).once("error", reject));
-    await this.#client.subscribeAsync(["parlor/v1/rooms/+/events", "parlor/v1/rooms/+/typing", "parlor/v1/me/presence", replies], {
+    await this.#client.subscribeAsync(["parlor/v1/rooms/+/events", "parlor/v1/rooms/+/typing", "parlor/v1/me/presence", replies, gaps], {
       qos: 1,
     });
     return {
       welcome,
       inbox: this.#inbox,
+      gaps: this.#gaps,
       ended: ended.promise,
       send: (roomId, text, clientMessageId) =>
         this.#ask(SendMessageResponseSchema, `parlor/v1/rooms/${roomId}/send`, JSON.stringify({ text, clientMessageId })),

@@ -470,6 +470,13 @@ export enum Error_Reason {
   UNEXPECTED_FRAME = 106,
 
   /**
+   * The signing keys are not the server's own: they come from a file.
+   *
+   * @generated from enum value: SIGNING_KEY_CONFIGURED = 107;
+   */
+  SIGNING_KEY_CONFIGURED = 107,
+
+  /**
    * Too many calls; `retry_after_ms` says when to try again.
    *
    * @generated from enum value: RATE_LIMITED = 120;

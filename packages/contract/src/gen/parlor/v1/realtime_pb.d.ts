@@ -234,6 +234,13 @@ export declare type ServerFrame = Message<"parlor.v1.ServerFrame"> & {
    * @generated from field: parlor.v1.Goodbye goodbye = 4;
    */
   goodbye?: Goodbye | undefined;
+
+  /**
+   * What retention removed while the stream was bringing it, told in the place of the events.
+   *
+   * @generated from field: repeated parlor.v1.Gap gaps = 5;
+   */
+  gaps: Gap[];
 };
 
 /**

@@ -251,6 +251,13 @@ export enum Access_Who {
    * @generated from enum value: ADMIN = 5;
    */
   ADMIN = 5,
+
+  /**
+   * Other parts of the server, for themselves; no person, whatever their role.
+   *
+   * @generated from enum value: SERVICE = 6;
+   */
+  SERVICE = 6,
 }
 
 /**

@@ -1,4 +1,4 @@
-// Services that go away and come back, while clients go on.
+// Services that go away and come back, while clients go on. For `npm run test:faults`.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { AuthService, Code, Goodbye_Reason, MessagesService, ParlorError, Reason, RoomsService, UsersService } from "@parlor/contract";
