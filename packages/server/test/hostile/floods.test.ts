@@ -120,7 +120,9 @@ describe("floods", () => {
   ];
 
   // Once, so that what is made only once is not taken for growth.
-  test("a first flood", () => flood(nothing, () => many(2000, () => ping())));
+  test("a first flood", async () => {
+    for (const [, first, batch] of http2Floods.slice(0, 2)) await flood(first(), batch);
+  });
 
   for (const [name, first, batch] of http2Floods) {
     test(`HTTP/2: ${name}`, () =>
