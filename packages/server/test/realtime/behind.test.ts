@@ -87,12 +87,16 @@ describe("A node that is behind", { skip: postgres?.missing ?? (postgres ? false
       test("resumes after an event that it has not heard of", async () => {
         await there.call(listEvents, { roomId });
         await writeHere(3);
-        const live = await there.connect([{ roomId, seq: head - 1 }]);
-        const state = live.welcome.rooms.find((room) => room.roomId === roomId);
+        const after = await there.connect([{ roomId, seq: head }]);
+        const state = after.welcome.rooms.find((room) => room.roomId === roomId);
         assert.deepEqual([state?.outcome, state?.lastSeq], [Welcome_Outcome.RECOVERED, head]);
-        await live.inbox.find(({ seq }) => seq === head);
-        assert.deepEqual(seqsOf(live, roomId), [head]);
-        live.close();
+        await writeHere(1);
+        const before = await there.connect([{ roomId, seq: head - 1 }]);
+        for (const live of [before, after]) {
+          await live.inbox.find(({ seq }) => seq === head);
+          assert.deepEqual(seqsOf(live, roomId), [head]);
+          live.close();
+        }
       });
 
       test("reads after, reads around, and marks an event that it has not heard of", async () => {
