@@ -12,8 +12,8 @@ interface BurstsLoad {
   readonly columns?: readonly string[];
 }
 
-/** One message at a time, it takes longer until a server has handled so many that its code is compiled to the end (seconds). */
-const singlesWarmUp = 10;
+/** Until a server in JavaScript or WebAssembly has handled so many messages that its code is compiled to the end (seconds). */
+const fullWarmUp = 10;
 
 /** A closed loop: as many messages as the server can deliver, a fixed number of them under way. */
 export function burstsCase(load: BurstsLoad): Case {
@@ -23,7 +23,7 @@ export function burstsCase(load: BurstsLoad): Case {
     columns: ["deliveriesPerSecond", "cpuMicrosPerDelivery", "burstP50", "rssMib", "generatorBusy", ...(load.columns ?? [])],
     round: (subject, settings) =>
       withCrowd(subject, settings, load.listeners, async ({ generator, measure }) => {
-        const [warmUp, seconds] = settings.quick ? [1, 2] : [load.inFlight > 1 ? 3 : singlesWarmUp, 8];
+        const [warmUp, seconds] = settings.quick ? [1, 2] : [fullWarmUp, 8];
         await generator.bursts({ inFlight: load.inFlight, seconds: warmUp });
         return await measure(() => generator.bursts({ inFlight: load.inFlight, seconds }));
       }),

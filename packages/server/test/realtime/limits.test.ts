@@ -47,6 +47,13 @@ describe("Limits of live connections", { timeout: 60_000 }, () => {
     slow.readOn();
     assert.equal((await stuck.status).code, grpc.status.RESOURCE_EXHAUSTED);
     assert.deepEqual(await slow.goodbye(), { reason: Goodbye_Reason.SLOW_CONSUMER, code: 4002 });
+    // What the network took in pieces came whole and in order.
+    const heard = slow.frames.items.flatMap(({ events }) => events.map(({ seq }) => seq)).filter((seq) => seq > 0);
+    assert.ok(heard.length > 20);
+    assert.deepEqual(
+      heard,
+      heard.map((_, i) => (heard[0] as number) + i),
+    );
     for (const { inbox } of good) {
       await inbox.until((events) => events.filter(({ kind }) => kind.case === "messageSent").length === sent);
     }

@@ -11,6 +11,8 @@ interface Progress {
   sent: number;
   /** Acknowledged out of turn. */
   early: Set<number> | undefined;
+  /** This room and no other: for most clients it is all that is ever busy, and is not to be made for each delivery. */
+  readonly alone: Progress[];
 }
 
 /** Told of each room whose cursor moved. */
@@ -85,7 +87,7 @@ export class InFlight {
     // After a time in which one was not in the room, its log goes on elsewhere.
     if (progress && first > progress.sent + 1) this.forget(roomId);
     if (!progress || first > progress.sent + 1) progress = this.#enter(roomId, first - 1);
-    if (progress.acked === progress.sent) this.#busy = [...this.#busy, progress];
+    if (progress.acked === progress.sent) this.#busy = this.#busy.length === 0 ? progress.alone : [...this.#busy, progress];
     this.#unacked += last - progress.sent;
     progress.sent = last;
   }
@@ -141,14 +143,15 @@ export class InFlight {
   }
 
   #enter(roomId: string, acked: number): Progress {
-    const progress = { roomId, beginning: beginningOf(roomId), acked, sent: acked, early: undefined };
+    const progress: Progress = { roomId, beginning: beginningOf(roomId), acked, sent: acked, early: undefined, alone: [] };
+    progress.alone.push(progress);
     this.#rooms ??= new Map();
     this.#rooms.set(roomId, progress);
     return progress;
   }
 
   #rest(progress: Progress): void {
-    const left = this.#busy.filter((other) => other !== progress);
-    this.#busy = left.length === 0 ? none : left;
+    if (this.#busy === progress.alone) this.#busy = none;
+    else this.#busy = this.#busy.filter((other) => other !== progress);
   }
 }

@@ -1,7 +1,9 @@
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Goodbye, ServerFrame } from "@parlor/contract";
 import type { RoomEvent } from "../../domain/room-event.ts";
 import type { FrameFormat, Sink, Window } from "../../realtime/sink.ts";
+import { plainSocketOf, writeDirectly } from "../direct-write.ts";
 import { topicOf } from "./formats.ts";
 import type { InFlight } from "./in-flight.ts";
 import type { Subscriptions } from "./subscriptions.ts";
@@ -42,12 +44,15 @@ const NOTHING = new Uint8Array();
 /** The way out of one connection: picks what was subscribed to, and holds to the client's Receive Maximum. */
 export class MqttSink implements Sink, Window {
   readonly #stream: Duplex;
+  /** The stream, where it is a socket and nothing else. */
+  readonly #socket: Socket | undefined;
   readonly #owner: SinkOwner;
   #settings: ReaderSettings | undefined;
   #waiting = nobody;
 
   constructor(stream: Duplex, owner: SinkOwner) {
     this.#stream = stream;
+    this.#socket = plainSocketOf(stream);
     this.#owner = owner;
   }
 
@@ -70,6 +75,11 @@ export class MqttSink implements Sink, Window {
     if (bytes.length === 0 || !this.#stream.writable) return;
     const settings = this.#settings;
     if (events && settings) this.#publish(bytes, events, settings);
+    else this.#out(bytes);
+  }
+
+  #out(bytes: Uint8Array): void {
+    if (this.#socket) writeDirectly(this.#socket, bytes);
     else this.#stream.write(bytes);
   }
 
@@ -144,7 +154,7 @@ export class MqttSink implements Sink, Window {
     const isRepeated = counted && (seq <= inFlight.sent(roomId) || seq <= (sentBefore?.get(roomId) ?? 0));
     if (isRepeated || bytes.length > maxPacketBytes || subscription?.share) return void this.#publishSome(bytes, run, settings);
     if (counted) inFlight.put(roomId, seq, (run.at(-1) as RoomEvent).seq);
-    this.#stream.write(bytes);
+    this.#out(bytes);
   }
 
   /** Leaves out what is another's of the group, was sent already, or is too large for the client; marks what may have come before. */
@@ -163,7 +173,7 @@ export class MqttSink implements Sink, Window {
     if (counted && mine[0]) inFlight.put(roomId, mine[0].seq, (mine.at(-1) as RoomEvent).seq);
     const packets = fitting.length === run.length ? bytes : (this.formatFor(run[0] as RoomEvent)?.events(fitting) ?? NOTHING);
     const resent = counted ? fitting.filter((event) => event.seq <= (sentBefore?.get(roomId) ?? 0)).length : 0;
-    if (fitting.length > 0) this.#stream.write(resent > 0 ? asResent(packets, resent) : packets);
+    if (fitting.length > 0) this.#out(resent > 0 ? asResent(packets, resent) : packets);
     // Section 3.1.2.11.4: what is too large counts as delivered.
     for (const event of mine) if (counted && !fitting.includes(event)) inFlight.settle(roomId, event.seq);
   }

@@ -3,6 +3,7 @@ import { create } from "@bufbuild/protobuf";
 import { type Goodbye, Goodbye_Reason, type ServerFrame, ServerFrameSchema } from "@parlor/contract";
 import type { WebSocket } from "ws";
 import type { Sink } from "../../realtime/sink.ts";
+import { plainSocketOf, writeDirectly } from "../direct-write.ts";
 import { endings } from "../goodbyes.ts";
 import type { WebSocketFormat } from "./formats.ts";
 import { PING_FRAME } from "./frames.ts";
@@ -18,12 +19,14 @@ export class WebSocketSink implements Sink {
   /** The close code of RFC 6455 when the client broke the protocol; otherwise the goodbye's reason has one. */
   violation: number | undefined;
   readonly #socket: Socket;
+  readonly #isPlain: boolean;
   readonly #webSocket: WebSocket;
   #ended = false;
 
   constructor(format: WebSocketFormat, socket: Socket, webSocket: WebSocket) {
     this.#format = format;
     this.#socket = socket;
+    this.#isPlain = plainSocketOf(socket) !== undefined;
     this.#webSocket = webSocket;
   }
 
@@ -36,7 +39,9 @@ export class WebSocketSink implements Sink {
   }
 
   write(bytes: Uint8Array): void {
-    if (!this.#ended && this.#socket.writable) this.#socket.write(bytes);
+    if (this.#ended || !this.#socket.writable) return;
+    if (this.#isPlain) writeDirectly(this.#socket, bytes);
+    else this.#socket.write(bytes);
   }
 
   get queuedBytes(): number {
