@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { writeSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 
 /** Takes bytes from `start` to `end`. They are overwritten afterwards: what is to be kept must be copied. */
@@ -71,6 +72,21 @@ export class Link {
     this.#held = Buffer.alloc(0);
     this.#reader = reader;
     if (held.length > 0) reader(held, 0, held.length);
+  }
+
+  /** Writes a few bytes, for which Node's stream would cost more than they do; they may be overwritten afterwards. */
+  answer(bytes: Buffer): void {
+    const written = this.#socket.writableLength === 0 ? this.#writeNow(bytes) : 0;
+    if (written < bytes.length) this.#socket.write(Buffer.from(bytes.subarray(written)));
+  }
+
+  /** Says how many bytes the network took at once. */
+  #writeNow(bytes: Buffer): number {
+    try {
+      return writeSync((this.#socket as unknown as { readonly _handle: { readonly fd: number } })._handle.fd, bytes);
+    } catch {
+      return 0;
+    }
   }
 
   close(): void {

@@ -7,21 +7,32 @@ const PUBACK = 4;
 export interface MqttSeen {
   /** Messages that are long enough to hold the text that is sent here. */
   readonly messages: number;
-  /** The PUBACKs of all messages at QoS 1. */
+  /** The PUBACKs of all messages at QoS 1; overwritten by the next read, of whatever reader. */
   readonly acknowledgements: Buffer;
   /** PUBACKs that came in. */
   readonly acknowledged: number;
 }
 
+const NOTHING = Buffer.alloc(0);
+
+/** One for all readers, which answer before the next one reads. */
+let space = Buffer.allocUnsafeSlow(4096);
+
+/** Room for the PUBACKs of so many bytes: no message is shorter than its text. */
+function spaceFor(bytes: number): Buffer {
+  const needed = 4 * (1 + Math.floor(bytes / TEXT.length));
+  if (needed > space.length) space = Buffer.allocUnsafeSlow(needed);
+  return space;
+}
+
 /** Reads the packets of a server, as far as a client at QoS 1 must. */
 export class MqttReader {
   /** The beginning of a packet whose end has not come. */
-  #held = Buffer.alloc(0);
+  #held = NOTHING;
 
   read(bytes: Buffer, start: number, end: number): MqttSeen {
     const all = this.#held.length === 0 ? bytes.subarray(start, end) : Buffer.concat([this.#held, bytes.subarray(start, end)]);
-    // No message is shorter than its text.
-    const acknowledgements = Buffer.allocUnsafe(4 * (1 + Math.floor(all.length / TEXT.length)));
+    const acknowledgements = spaceFor(all.length);
     let acks = 0;
     let messages = 0;
     let acknowledged = 0;
@@ -35,7 +46,7 @@ export class MqttReader {
       }
       at = next;
     }
-    this.#held = Buffer.from(all.subarray(at));
+    this.#held = at === all.length ? NOTHING : Buffer.from(all.subarray(at));
     return { messages, acknowledgements: acknowledgements.subarray(0, acks), acknowledged };
   }
 }

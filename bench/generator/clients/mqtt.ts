@@ -59,7 +59,7 @@ function listenTo(link: Link, qos: Qos, heard: Heard, acknowledged: (count: numb
   const reader = new MqttReader();
   link.read((bytes, start, end) => {
     const seen = reader.read(bytes, start, end);
-    if (seen.acknowledgements.length > 0) link.write(seen.acknowledgements);
+    if (seen.acknowledgements.length > 0) link.answer(seen.acknowledgements);
     if (seen.messages > 0) heard(seen.messages);
     if (seen.acknowledged > 0) acknowledged(seen.acknowledged);
   });
