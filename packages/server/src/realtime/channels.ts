@@ -26,10 +26,11 @@ export class Channels {
     const feed = this.#feeds.peek(roomId) ?? (await this.#feeds.get(roomId));
     const known = connection.followers.get(roomId);
     if (known) return known;
+    const { sink } = connection;
     // One that nobody follows is not kept: its feed is not pinned, and another may take its place.
     if (connection.state === "ended")
-      return { connection, channel: new RoomChannel(feed, this.#queue, this.#owner), gone: true, live: false };
-    const follower: Follower = { connection, channel: this.#of(feed), gone: false, live: false };
+      return { connection, sink, channel: new RoomChannel(feed, this.#queue, this.#owner), gone: true, live: false };
+    const follower: Follower = { connection, sink, channel: this.#of(feed), gone: false, live: false };
     this.#feeds.pin(feed);
     follower.channel.followers++;
     // The feed's own string: each reader has read another copy of the id from the Store.

@@ -97,6 +97,7 @@ export class Hub implements Realtime, ConnectionOwner {
     this.outboundBytes = options.outboundBytes;
     this.now = options.now;
     this.#channels = new Channels(options.feeds, this.queue, {
+      outboundBytes: options.outboundBytes,
       tracing: options.tracing,
       delivered(events, readers, lagMs, from): void {
         options.metrics.delivered(events * readers);

@@ -1,4 +1,4 @@
-import type { Goodbye_Reason } from "@parlor/contract";
+import { Goodbye_Reason } from "@parlor/contract";
 import type { RoomEvent } from "../domain/room-event.ts";
 import type { RoomFeed } from "../log/room-feed.ts";
 import type { TraceParent, Tracing } from "../ports/tracing.ts";
@@ -22,6 +22,8 @@ export interface Reader {
 /** One connection's place in one room. */
 export interface Follower {
   readonly connection: Reader;
+  /** The connection's: a delivery reads no more than it must, since what it reads for each of many is in no cache. */
+  readonly sink: Sink;
   readonly channel: RoomChannel;
   /** Whether it has left: nothing more is written to it. */
   gone: boolean;
@@ -31,6 +33,8 @@ export interface Follower {
 
 /** What channels tell their hub. */
 export interface ChannelOwner {
+  /** Bytes that may wait to be sent to a reader. */
+  readonly outboundBytes: number;
   /** Left out where traces are off. */
   readonly tracing: Tracing | undefined;
   /** After the last write: how many events went to how many readers, how long that took since they came, and in which span they came. */
@@ -141,15 +145,20 @@ export class RoomChannel implements TurnTask {
     const first = events[0] as RoomEvent;
     while (delivery.next < followers.length) {
       const follower = followers[delivery.next++] as Follower;
-      const { connection } = follower;
-      const format = follower.live ? connection.sink.formatFor(first) : undefined;
+      const format = follower.live ? follower.sink.formatFor(first) : undefined;
       if (format) {
-        if (fits(follower, events)) connection.deliver(encoded(bytes, format, events), events);
+        if (fits(follower, events)) this.#write(follower, encoded(bytes, format, events), events);
         else this.#letGo(follower, first.seq - 1);
       }
       if (delivery.next % 64 === 0 && performance.now() > deadline) return false;
     }
     return true;
+  }
+
+  /** A reader that cannot keep up is let go. */
+  #write({ sink, connection }: Follower, bytes: Uint8Array, events: readonly RoomEvent[]): void {
+    if (sink.queuedBytes + bytes.length > this.#owner.outboundBytes) connection.end(Goodbye_Reason.SLOW_CONSUMER);
+    else sink.write(bytes, events);
   }
 
   /** What is still to be delivered comes to it from the log, too. */
@@ -160,7 +169,7 @@ export class RoomChannel implements TurnTask {
 }
 
 /** Whether the reader takes all of these durable events now. */
-export function fits({ connection: { sink } }: Follower, events: readonly RoomEvent[]): boolean {
+export function fits({ sink }: Follower, events: readonly RoomEvent[]): boolean {
   return sink.window === undefined || events.length === 0 || sink.window.sizeFor(events[0] as RoomEvent) >= events.length;
 }
 

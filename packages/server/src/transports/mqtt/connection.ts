@@ -291,8 +291,7 @@ export class MqttConnection implements Client, IntakeOwner, SessionOwner {
     if (this.session?.stored) this.#settlement = new Settlement(this.session.stored.settledAt, Date.now());
     this.inFlight = resumedFlight(request, this.session);
     restore(this, this.session);
-    const { subscriptions, inFlight } = this;
-    this.sink.begin({ subscriptions, inFlight, maxPacketBytes, silenceMs, sentBefore: sentBefore(this.session) });
+    this.sink.begin({ inFlight: this.inFlight, maxPacketBytes, silenceMs, sentBefore: sentBefore(this.session) });
   }
 
   /** The hub has let it in: the CONNACK goes first, then what came meanwhile is read. */

@@ -1,9 +1,8 @@
-import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Goodbye, ServerFrame } from "@parlor/contract";
 import type { RoomEvent } from "../../domain/room-event.ts";
 import type { FrameFormat, Sink, Window } from "../../realtime/sink.ts";
-import { plainSocketOf, writeDirectly } from "../direct-write.ts";
+import { Outlet } from "../outlet.ts";
 import { topicOf } from "./formats.ts";
 import type { InFlight } from "./in-flight.ts";
 import type { Subscriptions } from "./subscriptions.ts";
@@ -11,7 +10,6 @@ import { asResent, packetSizes } from "./wire.ts";
 
 /** What a client's CONNECT says of how it is to be written to. */
 export interface ReaderSettings {
-  readonly subscriptions: Subscriptions;
   readonly inFlight: InFlight;
   /** Section 3.1.2.11.4: larger packets are not sent. */
   readonly maxPacketBytes: number;
@@ -32,6 +30,7 @@ const nobody: readonly Waiting[] = [];
 
 /** What the sink asks its connection to do. */
 export interface SinkOwner {
+  readonly subscriptions: Subscriptions;
   encode(frame: ServerFrame): Uint8Array;
   end(goodbye: Goodbye): void;
 }
@@ -44,27 +43,34 @@ const NOTHING = new Uint8Array();
 /** The way out of one connection: picks what was subscribed to, and holds to the client's Receive Maximum. */
 export class MqttSink implements Sink, Window {
   readonly #stream: Duplex;
-  /** The stream, where it is a socket and nothing else. */
-  readonly #socket: Socket | undefined;
+  readonly #outlet: Outlet;
   readonly #owner: SinkOwner;
-  #settings: ReaderSettings | undefined;
+  readonly #subscriptions: Subscriptions;
+  /** Left out until the client is known, as are the other settings. */
+  #inFlight: InFlight | undefined;
+  #maxPacketBytes = Number.POSITIVE_INFINITY;
+  #sentBefore: ReadonlyMap<string, number> | undefined;
+  #silenceMs: number | undefined;
   #waiting = nobody;
 
   constructor(stream: Duplex, owner: SinkOwner) {
     this.#stream = stream;
-    this.#socket = plainSocketOf(stream);
+    this.#outlet = new Outlet(stream);
     this.#owner = owner;
+    this.#subscriptions = owner.subscriptions;
   }
 
   /** Called once, when the client is known. */
-  begin(settings: ReaderSettings): void {
-    this.#settings = settings;
+  begin({ inFlight, maxPacketBytes, silenceMs, sentBefore }: ReaderSettings): void {
+    this.#inFlight = inFlight;
+    this.#maxPacketBytes = maxPacketBytes;
+    this.#silenceMs = silenceMs;
+    this.#sentBefore = sentBefore;
   }
 
   formatFor(first: RoomEvent): FrameFormat | undefined {
-    const subscriptions = this.#settings?.subscriptions;
-    if (first.seq > 0) return subscriptions?.ofRoom(first.roomId)?.format;
-    return subscriptions?.ofTopic(topicOf(first))?.ephemeralFormat;
+    if (first.seq > 0) return this.#subscriptions.ofRoom(first.roomId)?.format;
+    return this.#subscriptions.ofTopic(topicOf(first))?.ephemeralFormat;
   }
 
   encode(frame: ServerFrame): Uint8Array {
@@ -73,24 +79,16 @@ export class MqttSink implements Sink, Window {
 
   write(bytes: Uint8Array, events?: readonly RoomEvent[]): void {
     if (bytes.length === 0 || !this.#stream.writable) return;
-    const settings = this.#settings;
-    if (events && settings) this.#publish(bytes, events, settings);
-    else this.#out(bytes);
-  }
-
-  #out(bytes: Uint8Array): void {
-    if (this.#socket) writeDirectly(this.#socket, bytes);
-    else this.#stream.write(bytes);
+    if (events && this.#inFlight) this.#publish(bytes, events, this.#inFlight);
+    else this.#outlet.write(bytes);
   }
 
   get queuedBytes(): number {
-    return this.#stream.destroyed ? 0 : this.#stream.writableLength;
+    return this.#outlet.queuedBytes;
   }
 
-  async drained(): Promise<void> {
-    if (this.queuedBytes === 0) return;
-    // The callback of a write is called after all writes before it, and with an error when the way is closed instead.
-    await new Promise<void>((resolve) => this.#stream.write(NOTHING, () => resolve()));
+  drained(): Promise<void> {
+    return this.#outlet.drained();
   }
 
   /** A promise while more waits for the client than it should. */
@@ -103,9 +101,8 @@ export class MqttSink implements Sink, Window {
   }
 
   sizeFor({ roomId, seq }: RoomEvent): number {
-    const settings = this.#settings;
-    if (!settings || !this.#acknowledges(roomId, seq) || this.#stream.destroyed) return Number.POSITIVE_INFINITY;
-    return settings.inFlight.sizeFor(roomId, seq);
+    if (!this.#inFlight || !this.#acknowledges(roomId, seq) || this.#stream.destroyed) return Number.POSITIVE_INFINITY;
+    return this.#inFlight.sizeFor(roomId, seq);
   }
 
   /** Half of the window has to be free, so that a full one does not make every event a write of its own. */
@@ -125,7 +122,7 @@ export class MqttSink implements Sink, Window {
   }
 
   get silenceMs(): number | undefined {
-    return this.#settings?.silenceMs;
+    return this.#silenceMs;
   }
 
   /** In MQTT it is the client that pings. */
@@ -136,44 +133,39 @@ export class MqttSink implements Sink, Window {
   }
 
   #acknowledges(roomId: string, seq: number): boolean {
-    return seq > 0 && this.#settings?.subscriptions.ofRoom(roomId)?.qos === 1;
+    return seq > 0 && this.#subscriptions.ofRoom(roomId)?.qos === 1;
   }
 
   #isOpen(first: RoomEvent): boolean {
-    const { inFlight } = this.#settings ?? {};
+    const inFlight = this.#inFlight;
     if (!inFlight || this.sizeFor(first) === Number.POSITIVE_INFINITY) return true;
     return this.sizeFor(first) > 0 && inFlight.unacked <= inFlight.limit / 2;
   }
 
   /** The bytes are all subscribers'; only where this one needs something else are they made anew. */
-  #publish(bytes: Uint8Array, run: readonly RoomEvent[], settings: ReaderSettings): void {
+  #publish(bytes: Uint8Array, run: readonly RoomEvent[], inFlight: InFlight): void {
     const { roomId, seq } = run[0] as RoomEvent;
-    const { inFlight, subscriptions, maxPacketBytes, sentBefore } = settings;
-    const subscription = seq > 0 ? subscriptions.ofRoom(roomId) : undefined;
+    const subscription = seq > 0 ? this.#subscriptions.ofRoom(roomId) : undefined;
     const counted = subscription?.qos === 1;
-    const isRepeated = counted && (seq <= inFlight.sent(roomId) || seq <= (sentBefore?.get(roomId) ?? 0));
-    if (isRepeated || bytes.length > maxPacketBytes || subscription?.share) return void this.#publishSome(bytes, run, settings);
+    const isRepeated = counted && (seq <= inFlight.sent(roomId) || seq <= (this.#sentBefore?.get(roomId) ?? 0));
+    if (isRepeated || bytes.length > this.#maxPacketBytes || subscription?.share) return void this.#publishSome(bytes, run, inFlight);
     if (counted) inFlight.put(roomId, seq, (run.at(-1) as RoomEvent).seq);
-    this.#out(bytes);
+    this.#outlet.write(bytes);
   }
 
   /** Leaves out what is another's of the group, was sent already, or is too large for the client; marks what may have come before. */
-  #publishSome(
-    bytes: Uint8Array,
-    run: readonly RoomEvent[],
-    { inFlight, subscriptions, maxPacketBytes, sentBefore }: ReaderSettings,
-  ): void {
+  #publishSome(bytes: Uint8Array, run: readonly RoomEvent[], inFlight: InFlight): void {
     const { roomId, seq } = run[0] as RoomEvent;
-    const isShared = seq > 0 && subscriptions.ofRoom(roomId)?.share !== undefined;
+    const isShared = seq > 0 && this.#subscriptions.ofRoom(roomId)?.share !== undefined;
     const counted = this.#acknowledges(roomId, seq);
     const sent = counted ? inFlight.sent(roomId) : 0;
     const sizes = packetSizes(bytes);
-    const mine = run.filter((event) => (!isShared || subscriptions.isFor(roomId, event.seq)) && (!counted || event.seq > sent));
-    const fitting = mine.filter((event) => (sizes[run.indexOf(event)] as number) <= maxPacketBytes);
+    const mine = run.filter((event) => (!isShared || this.#subscriptions.isFor(roomId, event.seq)) && (!counted || event.seq > sent));
+    const fitting = mine.filter((event) => (sizes[run.indexOf(event)] as number) <= this.#maxPacketBytes);
     if (counted && mine[0]) inFlight.put(roomId, mine[0].seq, (mine.at(-1) as RoomEvent).seq);
     const packets = fitting.length === run.length ? bytes : (this.formatFor(run[0] as RoomEvent)?.events(fitting) ?? NOTHING);
-    const resent = counted ? fitting.filter((event) => event.seq <= (sentBefore?.get(roomId) ?? 0)).length : 0;
-    if (fitting.length > 0) this.#out(resent > 0 ? asResent(packets, resent) : packets);
+    const resent = counted ? fitting.filter((event) => event.seq <= (this.#sentBefore?.get(roomId) ?? 0)).length : 0;
+    if (fitting.length > 0) this.#outlet.write(resent > 0 ? asResent(packets, resent) : packets);
     // Section 3.1.2.11.4: what is too large counts as delivered.
     for (const event of mine) if (counted && !fitting.includes(event)) inFlight.settle(roomId, event.seq);
   }

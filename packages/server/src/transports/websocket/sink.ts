@@ -3,12 +3,10 @@ import { create } from "@bufbuild/protobuf";
 import { type Goodbye, Goodbye_Reason, type ServerFrame, ServerFrameSchema } from "@parlor/contract";
 import type { WebSocket } from "ws";
 import type { Sink } from "../../realtime/sink.ts";
-import { plainSocketOf, writeDirectly } from "../direct-write.ts";
 import { endings } from "../goodbyes.ts";
+import { Outlet } from "../outlet.ts";
 import type { WebSocketFormat } from "./formats.ts";
 import { PING_FRAME } from "./frames.ts";
-
-const NOTHING = Buffer.alloc(0);
 
 /**
  * The way out of one connection. It writes whole WebSocket frames to the socket itself; what `ws` writes in between, pongs
@@ -18,15 +16,13 @@ export class WebSocketSink implements Sink {
   readonly #format: WebSocketFormat;
   /** The close code of RFC 6455 when the client broke the protocol; otherwise the goodbye's reason has one. */
   violation: number | undefined;
-  readonly #socket: Socket;
-  readonly #isPlain: boolean;
+  readonly #outlet: Outlet;
   readonly #webSocket: WebSocket;
   #ended = false;
 
   constructor(format: WebSocketFormat, socket: Socket, webSocket: WebSocket) {
     this.#format = format;
-    this.#socket = socket;
-    this.#isPlain = plainSocketOf(socket) !== undefined;
+    this.#outlet = new Outlet(socket);
     this.#webSocket = webSocket;
   }
 
@@ -39,19 +35,15 @@ export class WebSocketSink implements Sink {
   }
 
   write(bytes: Uint8Array): void {
-    if (this.#ended || !this.#socket.writable) return;
-    if (this.#isPlain) writeDirectly(this.#socket, bytes);
-    else this.#socket.write(bytes);
+    if (!this.#ended) this.#outlet.write(bytes);
   }
 
   get queuedBytes(): number {
-    return this.#socket.destroyed ? 0 : this.#socket.writableLength;
+    return this.#outlet.queuedBytes;
   }
 
-  async drained(): Promise<void> {
-    if (this.queuedBytes === 0) return;
-    // The callback of a write is called after all writes before it, and with an error when the socket is closed instead.
-    await new Promise<void>((resolve) => this.#socket.write(NOTHING, () => resolve()));
+  drained(): Promise<void> {
+    return this.#outlet.drained();
   }
 
   beat(): void {
