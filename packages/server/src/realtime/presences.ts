@@ -1,26 +1,16 @@
 import { create } from "@bufbuild/protobuf";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { EventSchema, type Presence, PresenceSchema, Presence_Status as Status } from "@parlor/contract";
-import type { Kysely } from "kysely";
-import { RoomEvent } from "../domain/room-event.ts";
-import { membershipsOf } from "../store/members.ts";
-import type { Schema } from "../store/schema.ts";
+import { type Presence, PresenceSchema, Presence_Status as Status } from "@parlor/contract";
 import type { Channels } from "./channels.ts";
 import type { Peers, Subject } from "./peers.ts";
 import { isPersonThere, type PersonThere } from "./person-there.ts";
-import { type EncodedRun, offer, type Reader } from "./room-channel.ts";
+import { PresenceReaders, type PresenceReadersOptions } from "./presence-readers.ts";
 import type { Roster } from "./roster.ts";
 
-export interface PresenceOptions {
-  readonly store: Kysely<Schema>;
+export interface PresenceOptions extends PresenceReadersOptions {
   readonly awayAfterMs: number;
   readonly offlineAfterMs: number;
-  /** Rooms with more live readers are not told: there, everybody's coming and going would be most of the traffic. */
-  readonly roomReaders: number;
-  readonly now: () => number;
   /** These people were last seen at this time. */
   readonly lastSeen: (userIds: readonly string[], at: number) => void;
-  readonly reportFault: (error: unknown) => void;
 }
 
 /** What is known of a person who is, or a moment ago was, connected to any node. */
@@ -43,8 +33,6 @@ interface Seen {
 
 /** How far the clocks of nodes may be apart (milliseconds): what is wished later than that is not believed. */
 const clocksMs = 60_000;
-/** People per look-up of their rooms. */
-const usersPerQuery = 200;
 
 /**
  * Who is there: a state per person, the best over all nodes, told to those who share a room when it changes. Every node has the
@@ -55,17 +43,15 @@ export class Presences implements Subject<PersonThere> {
   readonly isEntry = isPersonThere;
   readonly #options: PresenceOptions;
   readonly #roster: Roster;
-  readonly #channels: Channels;
+  readonly #readers: PresenceReaders;
   readonly #seen = new Map<string, Seen>();
   readonly #gone = new Set<string>();
-  /** Those whose readers are to be told when their rooms are known. */
-  readonly #untold = new Set<string>();
   #peers: Peers<PersonThere> | undefined;
 
   constructor(options: PresenceOptions, roster: Roster, channels: Channels) {
     this.#options = options;
     this.#roster = roster;
-    this.#channels = channels;
+    this.#readers = new PresenceReaders(options, channels, (userId) => this.of(userId));
   }
 
   /** Shares what is known here with other nodes. */
@@ -272,51 +258,7 @@ export class Presences implements Subject<PersonThere> {
     return open.length === 0 ? undefined : [...new Set(open.flatMap(({ followers }) => [...followers.keys()]))];
   }
 
-  /** Where neither the one that told nor this node knows the person's rooms, the Store does. */
   #tell(userId: string, rooms: readonly string[] | undefined): void {
-    if (this.#roster.size === 0) return;
-    const known = rooms ?? this.#roomsHere(userId);
-    if (known) this.#show(userId, known);
-    else {
-      if (this.#untold.size === 0) setImmediate(() => void this.#lookUp().catch(this.#options.reportFault));
-      this.#untold.add(userId);
-    }
-  }
-
-  async #lookUp(): Promise<void> {
-    const userIds = [...this.#untold];
-    this.#untold.clear();
-    for (let i = 0; i < userIds.length; i += usersPerQuery) {
-      const chunk = userIds.slice(i, i + usersPerQuery);
-      const rows = await membershipsOf(this.#options.store, chunk);
-      const rooms = Map.groupBy(rows, ({ user_id }) => user_id);
-      for (const userId of chunk)
-        this.#show(
-          userId,
-          (rooms.get(userId) ?? []).map(({ room_id }) => room_id),
-        );
-    }
-  }
-
-  /** Each reader is told once, however many rooms it shares with the person. */
-  #show(userId: string, rooms: readonly string[]): void {
-    const event = RoomEvent.of(
-      create(EventSchema, {
-        at: timestampFromMs(this.#options.now()),
-        actorId: userId,
-        kind: { case: "presenceChanged", value: { presence: this.of(userId) } },
-      }),
-    );
-    const bytes: EncodedRun = new Map();
-    for (const connection of this.#audience(rooms)) offer(connection, bytes, [event]);
-  }
-
-  #audience(rooms: readonly string[]): Set<Reader> {
-    const audience = new Set<Reader>();
-    for (const roomId of rooms) {
-      const live = this.#channels.peek(roomId)?.live ?? [];
-      if (live.length <= this.#options.roomReaders) for (const { connection } of live) audience.add(connection);
-    }
-    return audience;
+    if (this.#roster.size > 0) this.#readers.tell(userId, rooms ?? this.#roomsHere(userId));
   }
 }

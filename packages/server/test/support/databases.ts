@@ -42,14 +42,16 @@ export async function freshPglite(): Promise<TestDatabase<PgliteDatabase>> {
 /** A database of its own in the server at PARLOR_TEST_POSTGRES_URL. */
 export async function freshPostgres(): Promise<TestPostgres> {
   const name = `parlor_test_${randomBytes(6).toString("hex")}`;
-  await administer(`create database ${name}`);
-  const url = Object.assign(new URL(postgresUrl), { pathname: `/${name}` }).href;
+  await administer(async (server) => {
+    const template = await migratedPostgres(server);
+    await server.query(`create database ${name} template ${template}`);
+  });
+  const url = urlOf(name);
   const database = await openPostgres({ url });
   const store = storeOver(database);
-  await migrate(store);
   const close = async () => {
     await database.close();
-    await administer(`drop database ${name} with (force)`);
+    await administer((server) => server.query(`drop database ${name} with (force)`));
   };
   return { database, store, url, close };
 }
@@ -84,20 +86,43 @@ async function chosenEngines(): Promise<Engine[]> {
 async function whyNoPostgres(): Promise<string | undefined> {
   if (process.env.CI === "true") return undefined;
   try {
-    await administer("select 1");
+    await administer((server) => server.query("select 1"));
     return undefined;
   } catch (error) {
     return `no PostgreSQL at ${postgresUrl}: ${(error as Error).message}`;
   }
 }
 
-async function administer(statement: string): Promise<void> {
-  const database = await openPostgres({ url: postgresUrl, poolSize: 1 });
+/** In one session with the server. */
+async function administer(work: (server: Database) => Promise<unknown>): Promise<void> {
+  const server = await openPostgres({ url: postgresUrl, poolSize: 1 });
   try {
-    await database.query(statement);
+    await work(server);
   } finally {
-    await database.close();
+    await server.close();
   }
+}
+
+function urlOf(name: string): string {
+  return Object.assign(new URL(postgresUrl), { pathname: `/${name}` }).href;
+}
+
+/** The name of a migrated database that others are copied from, made at the first run and after each change of the schema. */
+async function migratedPostgres(server: Database): Promise<string> {
+  const name = `parlor_test_template_${templateKey()}`;
+  const exists = async (): Promise<boolean> => (await server.query("select 1 from pg_database where datname = $1", [name])).rows.length > 0;
+  if (await exists()) return name;
+  // Test files run at the same time; the lock goes with the session.
+  await server.query("select pg_advisory_lock(hashtext('parlor_test_template'))");
+  if (await exists()) return name;
+  const old = await server.query<{ datname: string }>("select datname from pg_database where datname like 'parlor\\_test\\_template\\_%'");
+  for (const { datname } of old.rows) await server.query(`drop database if exists ${datname}`);
+  // Renamed when done: what is there under its name is whole.
+  await server.query(`create database ${name}_new`);
+  const database = await openPostgres({ url: urlOf(`${name}_new`) });
+  await migrate(storeOver(database)).finally(() => database.close());
+  await server.query(`alter database ${name}_new rename to ${name}`);
+  return name;
 }
 
 /** The files of a migrated database, for the option `template`. */
@@ -106,6 +131,9 @@ export async function migratedPglite(): Promise<Uint8Array<ArrayBuffer>> {
   if (existsSync(path)) return new Uint8Array(readFileSync(path));
   const database = await openPglite({ dataDir: undefined });
   await migrate(storeOver(database));
+  // Nobody makes databases in it: without the two that they are made from it has half the files.
+  await database.query("update pg_database set datistemplate = false");
+  for (const unused of ["template0", "template1"]) await database.query(`drop database ${unused}`);
   const template = await database.dump();
   await database.close();
   // Renamed, since test files run at the same time.
@@ -119,6 +147,7 @@ export async function migratedPglite(): Promise<Uint8Array<ArrayBuffer>> {
 function templateKey(): string {
   const folder = new URL("../../src/store/migrations/", import.meta.url);
   const hash = createHash("sha256").update(readFileSync(new URL(import.meta.resolve("@electric-sql/pglite"))));
+  hash.update(readFileSync(import.meta.filename));
   for (const file of readdirSync(folder).sort()) hash.update(readFileSync(new URL(file, folder)));
   return hash.digest("hex").slice(0, 16);
 }
