@@ -2,7 +2,11 @@
 
 import { flushCompileCache } from "node:module";
 import { type Config, type ControlSocket, createLog, type Log, listenControl, type RunningServer, startServer } from "@parlor/server";
+import type { beginOpening } from "@parlor/server/database";
 import { banner } from "./banner.ts";
+
+/** The database, while it is being opened; undefined where the server has none. */
+type Opening = ReturnType<typeof beginOpening>;
 
 type Signal = "SIGTERM" | "SIGINT";
 const signalNumbers: Readonly<Record<Signal, number>> = { SIGINT: 2, SIGTERM: 15 };
@@ -50,9 +54,9 @@ async function announce(config: Config, server: RunningServer, log: Log): Promis
   process.stderr.write(banner(config, server.url, hasAdmin));
 }
 
-async function run(config: Config, log: Log): Promise<void> {
+async function run(config: Config, log: Log, database: Opening): Promise<void> {
   const signal = firstSignal(log);
-  const starting = startServer(config, { log });
+  const starting = startServer(config, { log, ...(database && { database }) });
   // A signal while it starts: nothing has been acknowledged yet, and nobody is connected.
   const early = await Promise.race([starting.then(() => undefined), signal]);
   if (early !== undefined) process.exit(0);
@@ -73,12 +77,13 @@ async function run(config: Config, log: Log): Promise<void> {
 }
 
 /** Runs a server until it is told to stop, and ends the process. */
-export async function runServer(config: Config): Promise<never> {
+export async function runServer(config: Config, database: Opening): Promise<never> {
   const log = await createLog(config.log);
   endOnUnexpected(log);
   try {
-    await run(config, log);
+    await run(config, log, database);
   } catch (error) {
+    await database?.then((opened) => opened.close()).catch(() => {});
     log.error({ err: error }, "The server cannot run");
     throw error;
   }

@@ -22,8 +22,8 @@ import { openTracing, tracedLog } from "./traces.ts";
 export interface StartOptions {
   readonly log?: Log;
   readonly clock?: Clock;
-  /** An open database instead of the config's; it is closed with the server. */
-  readonly database?: Database;
+  /** A database, open or being opened, instead of the config's; it is closed with the server. */
+  readonly database?: Database | Promise<Database>;
   /** An open bus instead of the config's; it is closed with the server. */
   readonly bus?: Bus;
 }
@@ -62,7 +62,7 @@ export async function openBase(config: Config, { log: given = noLog, clock = sys
 
 /** Opens the database, with a schema that is up to date. @throws DatabaseError, SchemaError */
 export async function openNode(base: Base, given: StartOptions): Promise<Node> {
-  const database: Database & Partial<Perishable> = given.database ?? (await openDatabase(base.config.database));
+  const database: Database & Partial<Perishable> = await (given.database ?? openDatabase(base.config.database));
   try {
     await migrate(storeOver(database));
     for (const warning of await durabilityWarnings(database)) base.log.warn({}, warning);

@@ -86,8 +86,6 @@ async function serve(base: Base, places: Places, here: Here | undefined, tls: Tl
   );
   const realtime = here?.hub ?? remoteRealtime(places, base);
   here?.hub?.start(dispatcher);
-  if (places.has("rooms")) here?.rooms?.purge.start();
-  if (places.has("rooms")) here?.rooms?.retention.start();
   const mqtt = realtime && places.has("gateway") ? mqttOf(base, places, here, { api: dispatcher, realtime }) : undefined;
   const listener = await listen({
     config: { ...config.server, connectionsPerAddress: config.limits.connectionsPerAddress, frameBytes: config.limits.frameBytes },
@@ -101,11 +99,14 @@ async function serve(base: Base, places: Places, here: Here | undefined, tls: Tl
     forClients: places.has("gateway"),
     log,
   });
+  // Not before: where the port is taken, the database is closed at once.
+  if (places.has("rooms")) here?.rooms?.purge.start();
+  if (places.has("rooms")) here?.rooms?.retention.start();
   if (tls !== undefined) {
     tls.follow(listener.renewTls, log);
     base.metrics.watch("tls_certificate_expiry_timestamp_seconds", () => tls.endsAt / 1000);
   }
-  const bridge = here && realtime && openBridge(here.node, dispatcher, realtime);
+  const bridge = here && realtime && (await openBridge(here.node, dispatcher, realtime));
   const close = async (): Promise<void> => {
     tls?.close();
     await bridge?.close();
