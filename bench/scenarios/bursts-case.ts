@@ -13,7 +13,7 @@ interface BurstsLoad {
 }
 
 /** Until a server in JavaScript or WebAssembly has handled so many messages that its code is compiled to the end (seconds). */
-const fullWarmUp = 10;
+const fullWarmUp = 15;
 
 /** A closed loop: as many messages as the server can deliver, a fixed number of them under way. */
 export function burstsCase(load: BurstsLoad): Case {
