@@ -83,8 +83,9 @@ export async function runServer(config: Config, database: Opening): Promise<neve
   try {
     await run(config, log, database);
   } catch (error) {
-    await database?.then((opened) => opened.close()).catch(() => {});
     log.error({ err: error }, "The server cannot run");
+    // It may have opened though the server did not come so far as to close it: its folder would stay locked.
+    await database?.then((opened) => opened.close()).catch(() => {});
     throw error;
   }
   process.exit(0);

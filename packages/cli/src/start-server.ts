@@ -5,7 +5,7 @@ import type { Config } from "@parlor/server/config";
 export async function startServer(config: Config): Promise<never> {
   const { beginOpening } = await import("@parlor/server/database");
   const database = beginOpening(config);
-  // To load a program lets nothing else happen.
+  // Loading keeps the event loop: without a turn before it, the database would begin to open only after it.
   await setImmediate();
   const { runServer } = await import("./server-process.ts");
   return runServer(config, database);

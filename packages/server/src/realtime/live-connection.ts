@@ -14,7 +14,7 @@ import { RoomEvent } from "../domain/room-event.ts";
 import type { Connection, Origin } from "./connection.ts";
 import { goodbye } from "./goodbyes.ts";
 import type { Follower, Reader } from "./room-channel.ts";
-import type { Sink } from "./sink.ts";
+import { keepsUp, type Sink } from "./sink.ts";
 import type { TurnQueue, TurnTask } from "./turn-queue.ts";
 
 /** What a connection tells its hub. */
@@ -133,8 +133,8 @@ export class LiveConnection implements Connection, Reader, TurnTask {
 
   deliver(bytes: Uint8Array, events?: readonly RoomEvent[]): void {
     if (this.state === "ended") return;
-    if (this.sink.queuedBytes + bytes.length > this.outboundBytes) this.end(Goodbye_Reason.SLOW_CONSUMER);
-    else this.sink.write(bytes, events);
+    if (keepsUp(this.sink, bytes, this.outboundBytes)) this.sink.write(bytes, events);
+    else this.end(Goodbye_Reason.SLOW_CONSUMER);
   }
 
   offer(bytes: Uint8Array, events?: readonly RoomEvent[]): void {

@@ -2,7 +2,7 @@ import { Goodbye_Reason } from "@parlor/contract";
 import type { RoomEvent } from "../domain/room-event.ts";
 import type { RoomFeed } from "../log/room-feed.ts";
 import type { TraceParent, Tracing } from "../ports/tracing.ts";
-import type { FrameFormat, Sink } from "./sink.ts";
+import { type FrameFormat, keepsUp, type Sink } from "./sink.ts";
 import type { TurnQueue, TurnTask } from "./turn-queue.ts";
 
 /** A connection, as far as what it reads is concerned. */
@@ -157,8 +157,8 @@ export class RoomChannel implements TurnTask {
 
   /** A reader that cannot keep up is let go. */
   #write({ sink, connection }: Follower, bytes: Uint8Array, events: readonly RoomEvent[]): void {
-    if (sink.queuedBytes + bytes.length > this.#owner.outboundBytes) connection.end(Goodbye_Reason.SLOW_CONSUMER);
-    else sink.write(bytes, events);
+    if (keepsUp(sink, bytes, this.#owner.outboundBytes)) sink.write(bytes, events);
+    else connection.end(Goodbye_Reason.SLOW_CONSUMER);
   }
 
   /** What is still to be delivered comes to it from the log, too. */

@@ -17,6 +17,11 @@ export interface Window {
   opened(first: RoomEvent): Promise<void>;
 }
 
+/** Whether a reader keeps up: these bytes may wait beside those that wait already. */
+export function keepsUp(sink: Sink, bytes: Uint8Array, outboundBytes: number): boolean {
+  return sink.queuedBytes + bytes.length <= outboundBytes;
+}
+
 /** One connection's way out, made by its transport. */
 export interface Sink {
   /**
