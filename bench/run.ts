@@ -14,20 +14,10 @@ const HELP = `npm run bench -- [scenario ...] [options]
   --only A,B       only these servers, by their names in the table; nothing is kept
 `;
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    quick: { type: "boolean", default: false },
-    rounds: { type: "string" },
-    only: { type: "string" },
-    help: { type: "boolean", default: false },
-  },
-});
-
-const unknown = positionals.filter((name) => !scenarios.some(({ id }) => id === name));
-if (values.help || unknown.length > 0) {
+const { values, positionals } = commandLine();
+if (values.help) {
   console.log(HELP);
-  process.exit(values.help ? 0 : 1);
+  process.exit(0);
 }
 
 await using scratch = await TemporaryFolder.make();
@@ -45,3 +35,26 @@ for (const scenario of scenarios.filter(({ id }) => positionals.length === 0 || 
   if (values.only === undefined) console.log(`Kept in ${keep(record)}.\n`);
 }
 if (values.only === undefined) updateReadme();
+
+/** What was asked for; ends the run with what is wrong and the help when it cannot be understood. */
+function commandLine() {
+  try {
+    const parsed = parseArgs({
+      allowPositionals: true,
+      options: {
+        quick: { type: "boolean", default: false },
+        rounds: { type: "string" },
+        only: { type: "string" },
+        help: { type: "boolean", default: false },
+      },
+    });
+    const unknown = parsed.positionals.find((name) => !scenarios.some(({ id }) => id === name));
+    if (unknown !== undefined) throw new Error(`There is no scenario ${unknown}.`);
+    const { rounds } = parsed.values;
+    if (rounds !== undefined && !/^[1-9]\d?$/.test(rounds)) throw new Error(`--rounds must be a number from 1 to 99, not ${rounds}.`);
+    return parsed;
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${HELP}`);
+    process.exit(2);
+  }
+}

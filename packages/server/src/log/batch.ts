@@ -36,6 +36,8 @@ export type Work =
 
 export interface BatchContext {
   readonly database: Database;
+  /** Over the same database. */
+  readonly store: Kysely<Schema>;
   readonly feeds: Feeds;
   readonly clock: Clock;
 }

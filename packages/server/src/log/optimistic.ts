@@ -2,7 +2,6 @@ import { ParlorError } from "@parlor/contract";
 import { isRepeat, madeWhen } from "../domain/publication-key.ts";
 import { DatabaseError } from "../ports/database.ts";
 import { appendToLogs } from "../store/append.ts";
-import { storeOn } from "../store/kysely.ts";
 import type { BatchContext, Work } from "./batch.ts";
 import type { RoomFeed } from "./room-feed.ts";
 import { RoomTransaction } from "./room-transaction.ts";
@@ -17,14 +16,13 @@ type Send = Extract<Work, { kind: "send" }>;
  * @throws DatabaseError; after `unknown_outcome` the sends may have been stored
  */
 export async function commitFromMemory(
-  { database, feeds, clock }: BatchContext,
+  { database, store, feeds, clock }: BatchContext,
   batch: readonly Work[],
 ): Promise<RoomTransaction[] | undefined> {
   const sends = batch.filter((work) => work.kind === "send");
   const known = new Map(sends.map(({ roomId }) => [roomId, feeds.peek(roomId)]));
   if (sends.length < batch.length || !sends.every((send) => isKnown(send, known.get(send.roomId)))) return undefined;
   const now = new Date(clock.now());
-  const store = storeOn(database);
   const rooms = new Map(
     [...known].map(([roomId, feed]) => [
       roomId,

@@ -49,6 +49,7 @@ export function openRooms({ config, log, clock, metrics, database, store, bus, t
   });
   const writer = new LogWriter({
     database,
+    store,
     feeds,
     clock,
     maxBatch: config.database.logBatch,

@@ -28,11 +28,12 @@ export class Channels {
     if (known) return known;
     const { sink } = connection;
     // One that nobody follows is not kept: its feed is not pinned, and another may take its place.
-    if (connection.state === "ended")
-      return { connection, sink, channel: new RoomChannel(feed, this.#queue, this.#owner), gone: true, live: false };
-    const follower: Follower = { connection, sink, channel: this.#of(feed), gone: false, live: false };
+    const isOver = connection.state === "ended";
+    const channel = isOver ? new RoomChannel(feed, this.#queue, this.#owner) : this.#of(feed);
+    const follower: Follower = { connection, sink, channel, gone: isOver, live: false, fastPath: undefined };
+    if (isOver) return follower;
     this.#feeds.pin(feed);
-    follower.channel.followers++;
+    channel.followers++;
     // The feed's own string: each reader has read another copy of the id from the Store.
     connection.followers.set(feed.roomId, follower);
     return follower;

@@ -26,6 +26,8 @@ export interface Connection {
    * undefined for as long as usual.
    */
   offlineAfter(ms: number | undefined): void;
+  /** It asks for other events than before, or for the same in another way. */
+  interestChanged(): void;
   /** The network connection is gone. */
   closed(): void;
   /** Where it stands in a room: the `seq` after which its next event comes; undefined for a room that it does not follow. */

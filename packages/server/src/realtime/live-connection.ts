@@ -95,6 +95,10 @@ export class LiveConnection implements Connection, Reader, TurnTask {
     this.offlineAfterMs = ms;
   }
 
+  interestChanged(): void {
+    for (const follower of this.followers.values()) if (follower.live) follower.channel.route(follower);
+  }
+
   closed(): void {
     this.#finish(undefined);
   }

@@ -2,7 +2,7 @@ import { Goodbye_Reason } from "@parlor/contract";
 import type { RoomEvent } from "../domain/room-event.ts";
 import type { RoomFeed } from "../log/room-feed.ts";
 import type { TraceParent, Tracing } from "../ports/tracing.ts";
-import { type FrameFormat, keepsUp, type Sink } from "./sink.ts";
+import { type FastPath, type FrameFormat, keepsUp, type Sink } from "./sink.ts";
 import type { TurnQueue, TurnTask } from "./turn-queue.ts";
 
 /** A connection, as far as what it reads is concerned. */
@@ -22,13 +22,14 @@ export interface Reader {
 /** One connection's place in one room. */
 export interface Follower {
   readonly connection: Reader;
-  /** The connection's: a delivery reads no more than it must, since what it reads for each of many is in no cache. */
   readonly sink: Sink;
   readonly channel: RoomChannel;
   /** Whether it has left: nothing more is written to it. */
   gone: boolean;
   /** Whether it gets events as they come; otherwise it is catching up. */
   live: boolean;
+  /** The sink's, as it was last asked: a delivery reads no more than it must, since what it reads for each of many is in no cache. */
+  fastPath: FastPath | undefined;
 }
 
 /** What channels tell their hub. */
@@ -100,7 +101,13 @@ export class RoomChannel implements TurnTask {
   join(follower: Follower): void {
     this.flush();
     follower.live = true;
+    this.route(follower);
     this.#live = [...this.#live, follower];
+  }
+
+  /** Asks how runs go to the follower from now on. */
+  route(follower: Follower): void {
+    follower.fastPath = follower.sink.fastPathOf?.(this.feed.roomId);
   }
 
   leave(follower: Follower): void {
@@ -141,23 +148,31 @@ export class RoomChannel implements TurnTask {
 
   /** Says whether everyone was reached before the deadline. Looks at the time only now and then: it costs as much as a write. */
   #deliver(delivery: Delivery, deadline: number): boolean {
-    const { followers, bytes, events } = delivery;
-    const first = events[0] as RoomEvent;
+    const { followers } = delivery;
     while (delivery.next < followers.length) {
       const follower = followers[delivery.next++] as Follower;
-      const format = follower.live ? follower.sink.formatFor(first) : undefined;
-      if (format) {
-        if (fits(follower, events)) this.#write(follower, encoded(bytes, format, events), events);
-        else this.#letGo(follower, first.seq - 1);
-      }
+      if (follower.live && !this.#pass(follower, delivery)) this.#write(follower, delivery);
       if (delivery.next % 64 === 0 && performance.now() > deadline) return false;
     }
     return true;
   }
 
-  /** A reader that cannot keep up is let go. */
-  #write({ sink, connection }: Follower, bytes: Uint8Array, events: readonly RoomEvent[]): void {
-    if (keepsUp(sink, bytes, this.#owner.outboundBytes)) sink.write(bytes, events);
+  /** Takes the fast path if there is one, and nothing waits on it; says whether it did. */
+  #pass({ fastPath }: Follower, { bytes, events }: Delivery): boolean {
+    if (!fastPath) return false;
+    const frame = encoded(bytes, fastPath.format, events);
+    return frame.length <= this.#owner.outboundBytes && fastPath.passage.pass(frame);
+  }
+
+  /** Asks the sink what of the run its reader takes. One that cannot keep up is let go. */
+  #write(follower: Follower, { bytes, events }: Delivery): void {
+    const { sink, connection } = follower;
+    const first = events[0] as RoomEvent;
+    const format = sink.formatFor(first);
+    if (!format) return;
+    if (!fits(follower, events)) return void this.#letGo(follower, first.seq - 1);
+    const frame = encoded(bytes, format, events);
+    if (keepsUp(sink, frame, this.#owner.outboundBytes)) sink.write(frame, events);
     else connection.end(Goodbye_Reason.SLOW_CONSUMER);
   }
 

@@ -22,6 +22,18 @@ export function keepsUp(sink: Sink, bytes: Uint8Array, outboundBytes: number): b
   return sink.queuedBytes + bytes.length <= outboundBytes;
 }
 
+/** The way of bytes to one reader, as far as they are not the sink's affair. */
+export interface Passage {
+  /** Writes the bytes, as a whole, unless others wait before them. Says whether it did. Never throws. */
+  pass(bytes: Uint8Array): boolean;
+}
+
+/** How events go to a reader that takes each run of them as it comes: always in one format, whole, and without being counted. */
+export interface FastPath {
+  readonly format: FrameFormat;
+  readonly passage: Passage;
+}
+
 /** One connection's way out, made by its transport. */
 export interface Sink {
   /**
@@ -29,6 +41,11 @@ export interface Sink {
    * event that is not. Undefined when the reader has not asked for such events.
    */
   formatFor(first: RoomEvent): FrameFormat | undefined;
+  /**
+   * The fast path of a room's durable events; undefined, or left out, where each run has to be written by `write`. It is asked for
+   * when the reader goes live in the room, and again after `Connection.interestChanged`. After `end` nobody uses it.
+   */
+  fastPathOf?(roomId: string): FastPath | undefined;
   /** Any other frame, ready for the network. */
   encode(frame: ServerFrame): Uint8Array;
   /**

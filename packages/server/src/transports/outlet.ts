@@ -2,6 +2,7 @@ import { writeSync } from "node:fs";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
+import type { Passage } from "../realtime/sink.ts";
 
 /** What Node keeps of an open socket; its documentation says nothing of it, so that all of this may be missing. */
 interface Handle {
@@ -20,7 +21,7 @@ const NOTHING = new Uint8Array();
  * while nothing waits in the stream, and as much as the network takes at once. The rest, whatever fails, and what is not a plain
  * socket, goes the stream's way.
  */
-export class Outlet {
+export class Outlet implements Passage {
   readonly #stream: Duplex & Handled;
   readonly #handle: Handle | null | undefined;
   /** -1 where all goes the stream's way. */
@@ -33,13 +34,17 @@ export class Outlet {
     this.#fd = this.#handle?.fd ?? -1;
   }
 
+  pass(bytes: Uint8Array): boolean {
+    const stream = this.#stream;
+    if (!stream.writable || stream.writableLength > 0) return false;
+    const written = this.#fd >= 0 && stream._handle === this.#handle ? writtenNow(this.#fd, bytes) : 0;
+    if (written < bytes.length) stream.write(written === 0 ? bytes : bytes.subarray(written));
+    return true;
+  }
+
   /** In order; never throws; does nothing once the way is closed. */
   write(bytes: Uint8Array): void {
-    const stream = this.#stream;
-    if (!stream.writable) return;
-    const isDirect = this.#fd >= 0 && stream._handle === this.#handle && stream.writableLength === 0;
-    const written = isDirect ? writtenNow(this.#fd, bytes) : 0;
-    if (written < bytes.length) stream.write(written === 0 ? bytes : bytes.subarray(written));
+    if (!this.pass(bytes) && this.#stream.writable) this.#stream.write(bytes);
   }
 
   /** Bytes written that the network has not taken yet. */

@@ -37,6 +37,7 @@ function stuckDoor(): MqttDoor {
       refuse() {},
       alive() {},
       offlineAfter() {},
+      interestChanged() {},
       closed() {},
       position: () => undefined,
       rooms: () => [],

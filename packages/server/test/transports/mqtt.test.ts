@@ -63,6 +63,27 @@ for (const protocolVersion of [4, 5] as const) {
       assert.equal(got.topic, eventsOf(other));
     });
 
+    test("what it asks for may change while events come", async () => {
+      await using thing = await connect();
+      const { client, inbox } = thing;
+      const everyRoom = "parlor/v1/rooms/+/events";
+      const heard = async (text: string): Promise<number> => {
+        await ada.messages.sendMessage({ roomId, text });
+        return (await inbox.find((message) => message.text.includes(text))).packet.qos;
+      };
+      await client.subscribeAsync(eventsOf(roomId), { qos: 0 });
+      assert.equal(await heard("first"), 0);
+      await client.unsubscribeAsync(eventsOf(roomId));
+      await ada.messages.sendMessage({ roomId, text: "to nobody" });
+      await client.subscribeAsync(eventsOf(roomId), { qos: 0 });
+      assert.equal(await heard("again"), 0);
+      await client.subscribeAsync(everyRoom, { qos: 1 });
+      assert.equal(await heard("of two subscriptions, the better"), 1);
+      await client.unsubscribeAsync(everyRoom);
+      assert.equal(await heard("the other is still there"), 0);
+      assert.deepEqual(texts(inbox), ["first", "again", "of two subscriptions, the better", "the other is still there"]);
+    });
+
     test("the same on a port of its own, and over WebSocket", async () => {
       const { mqttPort } = server.server;
       const ws = server.url.replace("http", "ws");
@@ -85,12 +106,12 @@ for (const protocolVersion of [4, 5] as const) {
       assert.deepEqual([...texts(one.inbox), ...texts(two.inbox)].sort(), words);
     });
 
-    if (protocolVersion === 5)
-      test("events in protobuf, and none that is larger than the client takes", async () => {
+    for (const qos of protocolVersion === 5 ? ([0, 1] as const) : [])
+      test(`events in protobuf with QoS ${qos}, and none that is larger than the client takes`, async () => {
         await using thing = await connect({ properties: { maximumPacketSize: 600 } });
         const binary: Event[] = [];
         thing.client.on("message", (_topic, payload) => binary.push(fromBinary(EventSchema, payload)));
-        await thing.client.subscribeAsync(eventsOf(roomId), { qos: 1, properties: { userProperties: { format: "protobuf" } } });
+        await thing.client.subscribeAsync(eventsOf(roomId), { qos, properties: { userProperties: { format: "protobuf" } } });
         for (const text of ["x".repeat(1000), "short"]) await ada.messages.sendMessage({ roomId, text });
         await thing.inbox.until(({ length }) => length > 0);
         const [{ kind } = assert.fail()] = binary;

@@ -97,6 +97,10 @@ export class FakeConnection implements Connection {
     this.#note(`offlineAfter ${ms}`);
   }
 
+  interestChanged(): void {
+    this.#note("interestChanged");
+  }
+
   closed(): void {
     this.#note("closed");
   }

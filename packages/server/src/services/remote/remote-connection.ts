@@ -92,6 +92,9 @@ export class RemoteConnection implements Connection {
   /** The realtime service cannot be told: there, it is as usual. */
   offlineAfter(): void {}
 
+  /** The sink is asked for each run. */
+  interestChanged(): void {}
+
   closed(): void {
     if (this.#finish(undefined)) this.#stream.cancel();
   }

@@ -35,6 +35,8 @@ export interface Client {
   /** The `seq` of a room after which its next event comes; undefined for a room that is not the person's. */
   position(roomId: string): number | undefined;
   rooms(): Iterable<string>;
+  /** To be told after its subscriptions have changed. */
+  interestChanged(): void;
   /** Waits until the Store may be asked for something for which no service is asked, with its rates; false when it is over. */
   mayAsk(): Promise<boolean>;
   /** Section 3.14: the client has said goodbye, and may have said how long its session is kept. @throws Breach */

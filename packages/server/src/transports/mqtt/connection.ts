@@ -157,6 +157,10 @@ export class MqttConnection implements Client, IntakeOwner, SessionOwner {
     return this.#hub.rooms();
   }
 
+  interestChanged(): void {
+    this.#hub.interestChanged();
+  }
+
   windowMoved(): void {
     this.sink.windowMoved();
   }

@@ -1,7 +1,7 @@
 import type { Duplex } from "node:stream";
 import type { Goodbye, ServerFrame } from "@parlor/contract";
 import type { RoomEvent } from "../../domain/room-event.ts";
-import type { FrameFormat, Sink, Window } from "../../realtime/sink.ts";
+import type { FastPath, FrameFormat, Sink, Window } from "../../realtime/sink.ts";
 import { Outlet } from "../outlet.ts";
 import { topicOf } from "./formats.ts";
 import type { InFlight } from "./in-flight.ts";
@@ -71,6 +71,13 @@ export class MqttSink implements Sink, Window {
   formatFor(first: RoomEvent): FrameFormat | undefined {
     if (first.seq > 0) return this.#subscriptions.ofRoom(first.roomId)?.format;
     return this.#subscriptions.ofTopic(topicOf(first))?.ephemeralFormat;
+  }
+
+  /** Of what need not be acknowledged, is not shared with others, and has no limit of size. */
+  fastPathOf(roomId: string): FastPath | undefined {
+    const subscription = this.#subscriptions.ofRoom(roomId);
+    if (subscription?.qos !== 0 || subscription.share || this.#maxPacketBytes < Number.POSITIVE_INFINITY) return undefined;
+    return { format: subscription.format, passage: this.#outlet };
   }
 
   encode(frame: ServerFrame): Uint8Array {

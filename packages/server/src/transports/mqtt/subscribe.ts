@@ -29,6 +29,7 @@ export async function handleSubscribe(client: Client, packet: ISubscribePacket):
     results.filter((result) => typeof result === "object"),
   );
   drop(client);
+  client.interestChanged();
   await client.session?.subscribed(stored(client));
   const codes = results.map((result) => (typeof result === "object" ? result.subscription.qos : client.version === 5 ? result : 0x80));
   client.send({ cmd: "suback", messageId: packet.messageId as number, granted: codes });
@@ -81,6 +82,7 @@ export async function handleUnsubscribe(client: Client, packet: IUnsubscribePack
   const codes = packet.unsubscriptions.map((filter) =>
     client.subscriptions.remove(filter) ? ReasonCode.SUCCESS : ReasonCode.NO_SUBSCRIPTION_EXISTED,
   );
+  client.interestChanged();
   await client.session?.unsubscribed(stored(client), drop(client));
   client.send({ cmd: "unsuback", messageId: packet.messageId as number, granted: codes });
 }

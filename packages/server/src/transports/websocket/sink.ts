@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import { create } from "@bufbuild/protobuf";
 import { type Goodbye, Goodbye_Reason, type ServerFrame, ServerFrameSchema } from "@parlor/contract";
 import type { WebSocket } from "ws";
-import type { Sink } from "../../realtime/sink.ts";
+import type { FastPath, Sink } from "../../realtime/sink.ts";
 import { endings } from "../goodbyes.ts";
 import { Outlet } from "../outlet.ts";
 import type { WebSocketFormat } from "./formats.ts";
@@ -28,6 +28,10 @@ export class WebSocketSink implements Sink {
 
   formatFor(): WebSocketFormat {
     return this.#format;
+  }
+
+  fastPathOf(): FastPath {
+    return { format: this.#format, passage: this.#outlet };
   }
 
   encode(frame: ServerFrame): Uint8Array {
