@@ -47,7 +47,10 @@ onEveryDatabase("plans", (current) => {
     const { database } = current();
     for (const statement of fill) await database.query(statement);
     const one = async (sql: string) => (await database.query<{ id: string }>(sql)).rows[0]?.id ?? "";
-    roomId = await one("select room_id as id from messages order by seq desc limit 1");
+    // Of the fullest partition: where a table is a few pages long, reading it from beginning to end is the right plan.
+    roomId = await one(`select room_id as id from messages
+      join (select tableoid as part from messages group by part order by count(*) desc, part limit 1) fullest on tableoid = part
+      order by room_id limit 1`);
     userId = await one(`select user_id as id from room_members where room_id = '${roomId}' limit 1`);
     messageId = await one(`select id from messages where room_id = '${roomId}' limit 1`);
     sessionId = await one("select id from sessions limit 1");
@@ -204,18 +207,19 @@ const newMessage = (room_id: string) => ({
   deleted_at: null,
 });
 
+// Rooms with ids that do not change, so that each run finds the same rooms in each partition.
 const fill = [
   `insert into users (id, username, display_name, role, password_hash, created_at)
     select gen_random_uuid(), 'user' || n, 'User ' || n, 2, '', now() from generate_series(1, 3000) n`,
   `insert into sessions (id, user_id, kind, secret_hash, created_at, refreshed_at, expires_at)
     select gen_random_uuid(), id, 'session', '', now(), now(), now() + interval '1 day' from users`,
   `insert into rooms (id, visibility, name, created_by, created_at, last_seq, policy_seq, member_count, post_role)
-    select gen_random_uuid(), 1 + n % 2, 'Room ' || n, gen_random_uuid(), now(), 100, 1, 10, 2 from generate_series(1, 2000) n`,
+    select md5('room ' || n)::uuid, 1 + n % 2, 'Room ' || n, gen_random_uuid(), now(), 100, 1, 10, 2 from generate_series(1, 2000) n`,
   `insert into room_members (room_id, user_id, role, joined_at)
     select r.id, u.id, 2, now() - interval '1 day' * u.n from (select id, row_number() over () as n from rooms) r
     join (select id, row_number() over () as n from users) u on u.n % 300 = r.n % 300`,
   `insert into messages (room_id, seq, id, author_id, text, client_message_id, content_hash, created_at)
-    select id, n, gen_random_uuid(), created_by, 'text', 'key ' || n, '', now() from (select * from rooms limit 100) r, generate_series(1, 100) n`,
+    select id, n, gen_random_uuid(), created_by, 'text', 'key ' || n, '', now() from (select * from rooms order by name limit 100) r, generate_series(1, 100) n`,
   "insert into room_events (room_id, seq, event) select room_id, seq, '' from messages",
   "insert into message_reactions (room_id, message_seq, emoji, user_id, seq) select room_id, seq, 'x', author_id, seq from messages",
   // As autovacuum does: the partitions alone, not what they are parts of.
