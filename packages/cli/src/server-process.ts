@@ -64,7 +64,7 @@ async function run(config: Config, log: Log, database: Opening): Promise<void> {
   const control = await openControl(config, server, log);
   await announce(config, server, log);
   // Without TLS files there is nothing to reload, and SIGHUP ends the process as it does by default.
-  if (config.tls.certFile !== undefined) process.on("SIGHUP", server.reloadTls);
+  if (config.tls.certFile !== undefined || config.services.caFile !== undefined) process.on("SIGHUP", server.reloadTls);
   // Otherwise it would be written at the end, which a server that is killed does not see.
   flushCompileCache();
   const end = await Promise.race([signal, server.lost]);

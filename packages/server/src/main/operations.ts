@@ -13,7 +13,7 @@ export function operationsOf(
 ): Operations {
   const standing = here
     ? { ready: () => answers(here.node.database), jwks: () => here.accounts.auth.keys.jwks }
-    : { ready: () => places.elsewhere("auth").channel.reachable(), jwks: remoteJwks(places.elsewhere("auth")) };
+    : { ready: () => places.elsewhere("auth").reachable(), jwks: remoteJwks(places.elsewhere("auth")) };
   return {
     ...standing,
     ...(!places.areAllHere && { reachable: () => places.reachable() }),

@@ -5,11 +5,11 @@ import { AuthService, MessagesService, PresenceService, RoomsService, UsersServi
 import type { ServiceName } from "../domain/service-names.ts";
 import type { Hosted } from "../services/dispatcher.ts";
 import { type Answered, remote } from "../services/remote/remote-service.ts";
-import { type ChannelOptions, ServiceChannel } from "../services/remote/service-channel.ts";
+import { ServiceChannel, type ServiceTls } from "../services/remote/service-channel.ts";
 import type { ServiceProofs } from "../transports/grpc/service-trust.ts";
-import type { TlsIdentity } from "../transports/secure-door.ts";
 import { type Config, ConfigError } from "./config.ts";
 import { isWhole, needsStore, type RemoteName, servicesNeededBy } from "./services-config.ts";
+import type { TlsMaterial } from "./tls-files.ts";
 
 /** What is called at each place. */
 const contractOf: { readonly [N in RemoteName]: DescService } = {
@@ -26,23 +26,21 @@ export class Places {
   /** Whether anything here works with the Store. */
   readonly needStore: boolean;
   readonly #here: ReadonlySet<ServiceName>;
-  readonly #elsewhere: ReadonlyMap<RemoteName, ChannelOptions>;
   readonly #channels: ReadonlyMap<RemoteName, ServiceChannel>;
 
   /**
-   * @param identity this process's certificate, which it shows to services at https URLs
+   * @param material this process's certificate, which it shows to services at https URLs, and what it checks theirs by
    * @throws ConfigError when a file cannot be used
    */
-  constructor({ services }: Config, identity: TlsIdentity | undefined) {
+  constructor({ services }: Config, material: TlsMaterial) {
     const token = services.tokenFile === undefined ? services.token : readToken(services.tokenFile);
     const needed = servicesNeededBy(services.hosted);
-    const ca = services.caFile === undefined ? undefined : readFileOf("PARLOR_SERVICE_CA_FILE", services.caFile);
-    const tls = { ...(ca && { ca }), ...(identity && { key: identity.key, cert: identity.cert }) };
-    this.proofs = { token, certificates: token === undefined && !isWhole(services.hosted) && identity?.clientCa !== undefined };
+    const tls = serviceTls(material);
+    const certificates = token === undefined && !isWhole(services.hosted) && material.identity?.clientCa !== undefined;
+    this.proofs = { token, certificates };
     this.needStore = needsStore(services.hosted);
     this.#here = new Set(services.hosted);
-    this.#elsewhere = new Map(needed.map((name) => [name, { name, url: services[name] as string, token, tls }]));
-    this.#channels = new Map([...this.#elsewhere].map(([name, options]) => [name, new ServiceChannel(options)]));
+    this.#channels = new Map(needed.map((name) => [name, new ServiceChannel({ name, url: services[name] as string, token, tls })]));
   }
 
   has(...names: readonly ServiceName[]): boolean {
@@ -55,10 +53,10 @@ export class Places {
   }
 
   /** @throws Error for a service that is not needed here */
-  elsewhere(name: RemoteName): ChannelOptions & { readonly channel: ServiceChannel } {
-    const [options, channel] = [this.#elsewhere.get(name), this.#channels.get(name)];
-    if (!options || !channel) throw new Error(`${name} is not elsewhere.`);
-    return { ...options, channel };
+  elsewhere(name: RemoteName): ServiceChannel {
+    const channel = this.#channels.get(name);
+    if (!channel) throw new Error(`${name} is not elsewhere.`);
+    return channel;
   }
 
   get areAllHere(): boolean {
@@ -70,21 +68,30 @@ export class Places {
     return Object.fromEntries(await Promise.all([...this.#channels].map(async ([name, channel]) => [name, await channel.reachable()])));
   }
 
+  /** What is shown to services elsewhere, and what theirs is checked by, from now on. */
+  renewTls(material: TlsMaterial): void {
+    for (const channel of this.#channels.values()) channel.renew(serviceTls(material));
+  }
+
   close(): void {
     for (const channel of this.#channels.values()) channel.close();
   }
 }
 
+function serviceTls({ identity, serviceCa }: TlsMaterial): ServiceTls {
+  return { ...(serviceCa && { ca: serviceCa }), ...(identity && { key: identity.key, cert: identity.cert }) };
+}
+
 function readToken(file: string): string {
-  const token = readFileOf("PARLOR_SERVICE_TOKEN_FILE", file).toString("utf8").trim();
+  const token = readTokenFile(file).trim();
   if (!/^[!-~]{32,}$/.test(token)) throw new ConfigError(["PARLOR_SERVICE_TOKEN_FILE must hold at least 32 bytes of printable ASCII."]);
   return token;
 }
 
-function readFileOf(variable: string, file: string): Buffer {
+function readTokenFile(file: string): string {
   try {
-    return readFileSync(file);
+    return readFileSync(file, "utf8");
   } catch (cause) {
-    throw new ConfigError([`${variable} cannot be read: ${(cause as NodeJS.ErrnoException).code}.`]);
+    throw new ConfigError([`PARLOR_SERVICE_TOKEN_FILE cannot be read: ${(cause as NodeJS.ErrnoException).code}.`]);
   }
 }

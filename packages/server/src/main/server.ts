@@ -45,8 +45,8 @@ export interface RunningServer {
 
 /** Starts a server. @throws ConfigError, DatabaseError, SchemaError, SigningKeyError, Error when the port is taken */
 export async function startServer(config: Config, options: StartOptions = {}): Promise<RunningServer> {
-  const tls = openTlsFiles(config.tls);
-  const places = new Places(config, tls?.identity);
+  const tls = openTlsFiles(config);
+  const places = new Places(config, tls.material);
   const base = await openBase(config, options);
   let node: Node | undefined;
   try {
@@ -75,9 +75,9 @@ async function open(node: Node, places: Places): Promise<Opened> {
   return { accounts, rooms, hub, sessions };
 }
 
-async function serve(base: Base, places: Places, here: Here | undefined, tls: TlsFiles | undefined): Promise<RunningServer> {
+async function serve(base: Base, places: Places, here: Here | undefined, tls: TlsFiles): Promise<RunningServer> {
   const { config, log } = base;
-  const identities = here?.accounts.auth.identities ?? new RemoteIdentities({ ...base, auth: places.elsewhere("auth").channel });
+  const identities = here?.accounts.auth.identities ?? new RemoteIdentities({ ...base, auth: places.elsewhere("auth") });
   const answered = identities instanceof RemoteIdentities ? identities.answered.bind(identities) : undefined;
   const services = [...(here ? servicesHere(here.node, places, here) : []), ...places.remotes(answered)];
   const dispatcher = new Dispatcher(
@@ -94,7 +94,7 @@ async function serve(base: Base, places: Places, here: Here | undefined, tls: Tl
     mqtt: mqtt?.door,
     operations: operationsOf(base, places, here),
     documents: { openapi: contractFile("openapi.json"), asyncapi: contractFile("asyncapi.json") },
-    tls: tls?.identity,
+    tls: tls.material.identity,
     proofs: places.proofs,
     forClients: places.has("gateway"),
     log,
@@ -102,13 +102,14 @@ async function serve(base: Base, places: Places, here: Here | undefined, tls: Tl
   // Not before: where the port is taken, the database is closed at once.
   if (places.has("rooms")) here?.rooms?.purge.start();
   if (places.has("rooms")) here?.rooms?.retention.start();
-  if (tls !== undefined) {
-    tls.follow(listener.renewTls, log);
-    base.metrics.watch("tls_certificate_expiry_timestamp_seconds", () => tls.endsAt / 1000);
-  }
+  tls.follow((material) => {
+    if (material.identity) listener.renewTls(material.identity);
+    places.renewTls(material);
+  }, log);
+  if (tls.endsAt !== undefined) base.metrics.watch("tls_certificate_expiry_timestamp_seconds", () => (tls.endsAt ?? 0) / 1000);
   const bridge = here && realtime && (await openBridge(here.node, dispatcher, realtime));
   const close = async (): Promise<void> => {
-    tls?.close();
+    tls.close();
     await bridge?.close();
     await quiet(base, listener, realtime, here, mqtt);
     identities.close();
@@ -124,19 +125,19 @@ async function serve(base: Base, places: Places, here: Here | undefined, tls: Tl
     url: config.server.publicUrl ?? listener.url,
     lost: here?.node.lost ?? new Promise(() => {}),
     admin: here && places.has("auth") ? adminOf(here.accounts) : undefined,
-    reloadTls: () => tls?.reload(),
+    reloadTls: () => tls.reload(),
     close,
   };
 }
 
 /** Only a gateway has clients whose streams are elsewhere. */
 function remoteRealtime(places: Places, base: Base): RemoteRealtime | undefined {
-  return places.has("gateway") ? new RemoteRealtime(places.elsewhere("realtime").channel, base) : undefined;
+  return places.has("gateway") ? new RemoteRealtime(places.elsewhere("realtime"), base) : undefined;
 }
 
 function mqttOf(base: Base, places: Places, here: Here | undefined, parts: Pick<MqttParts, "api" | "realtime">): Mqtt | undefined {
   if (!base.config.server.mqtt) return undefined;
-  const kept = here?.sessions ?? new RemoteSessions(places.elsewhere("realtime").channel);
+  const kept = here?.sessions ?? new RemoteSessions(places.elsewhere("realtime"));
   return openMqtt(base, { ...parts, kept }, base.clustered || places.areAllHere);
 }
 

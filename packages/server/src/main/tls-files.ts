@@ -7,72 +7,72 @@ import { type Config, ConfigError } from "./config.ts";
 /** How often the files are looked at (milliseconds). A look is one `stat` for each. */
 const lookEveryMs = 5000;
 
-/** The certificate in use, which follows its files. */
+/** What the files hold. */
+export interface TlsMaterial {
+  /** Left out where TLS is not ours to speak. */
+  readonly identity?: TlsIdentity;
+  /** The authorities of services at https URLs, in PEM; left out: the system's. */
+  readonly serviceCa?: Buffer;
+}
+
+/** What is in use, which follows its files. */
 export interface TlsFiles {
-  readonly identity: TlsIdentity;
-  /** When the certificate ends, in milliseconds since 1970. */
-  readonly endsAt: number;
-  /**
-   * Reads the files again whenever they change; `renewed` gets what they hold. What is not good is logged, and
-   * the certificate in use stays.
-   */
-  follow(renewed: (identity: TlsIdentity) => void, log: Log, everyMs?: number): void;
+  readonly material: TlsMaterial;
+  /** When the certificate ends, in milliseconds since 1970; undefined where there is none. */
+  readonly endsAt: number | undefined;
+  /** Reads the files again whenever they change; `renewed` gets what they hold. What is not good is logged, and what is in use stays. */
+  follow(renewed: (material: TlsMaterial) => void, log: Log, everyMs?: number): void;
   /** Reads the files now. */
   reload(): void;
   close(): void;
 }
 
-/**
- * The certificate that the config names; undefined when it names none.
- * @throws ConfigError that names the variables whose files are not good
- */
-export function openTlsFiles(config: Config["tls"]): TlsFiles | undefined {
-  const { certFile, keyFile, clientCaFile } = config;
-  if (certFile === undefined || keyFile === undefined) return undefined;
-  const paths = clientCaFile === undefined ? [certFile, keyFile] : [certFile, keyFile, clientCaFile];
-  const read = (): TlsIdentity => readIdentity(certFile, keyFile, clientCaFile);
-  return new FollowedFiles(paths, read);
+/** Those of the files that the config names. @throws ConfigError that names the variables whose files are not good */
+export function openTlsFiles({ tls, services }: Pick<Config, "services" | "tls">): TlsFiles {
+  const paths = [tls.certFile, tls.keyFile, tls.clientCaFile, services.caFile].filter((path) => path !== undefined);
+  return new FollowedFiles(paths, () => readMaterial(tls, services.caFile));
 }
 
 class FollowedFiles implements TlsFiles {
   readonly #paths: readonly string[];
-  readonly #read: () => TlsIdentity;
+  readonly #read: () => TlsMaterial;
   readonly #onChange = (): void => this.reload();
-  #identity: TlsIdentity;
-  #renewed: (identity: TlsIdentity) => void = () => {};
+  #material: TlsMaterial;
+  #renewed: (material: TlsMaterial) => void = () => {};
   #log: Log | undefined;
 
-  constructor(paths: readonly string[], read: () => TlsIdentity) {
+  constructor(paths: readonly string[], read: () => TlsMaterial) {
     this.#paths = paths;
     this.#read = read;
-    this.#identity = read();
+    this.#material = read();
   }
 
-  get identity(): TlsIdentity {
-    return this.#identity;
+  get material(): TlsMaterial {
+    return this.#material;
   }
 
-  get endsAt(): number {
-    return endOf(this.#identity.cert);
+  get endsAt(): number | undefined {
+    const { identity } = this.#material;
+    return identity && endOf(identity.cert);
   }
 
-  follow(renewed: (identity: TlsIdentity) => void, log: Log, everyMs = lookEveryMs): void {
+  follow(renewed: (material: TlsMaterial) => void, log: Log, everyMs = lookEveryMs): void {
     this.#renewed = renewed;
     this.#log = log;
     // Not fs.watch: certificates are put in place by renaming, and in Kubernetes by changing where a link leads.
     for (const path of this.#paths) watchFile(path, { interval: everyMs, persistent: false }, this.#onChange);
-    if (this.endsAt < Date.now()) log.warn(this.#about(), "The TLS certificate has expired");
+    if (this.endsAt !== undefined && this.endsAt < Date.now()) log.warn(this.#about(), "The TLS certificate has expired");
   }
 
   reload(): void {
     try {
-      const identity = this.#read();
-      this.#renewed(identity);
-      this.#identity = identity;
-      this.#log?.info(this.#about(), "The TLS certificate was read anew");
+      const material = this.#read();
+      this.#renewed(material);
+      this.#material = material;
+      this.#log?.info(this.#about(), "The TLS files were read anew");
     } catch (error) {
       // Also when the certificate is there already and its key is not yet: the key's change brings another look.
-      this.#log?.warn({ err: error }, "The TLS files are not good: the certificate in use stays");
+      this.#log?.warn({ err: error }, "The TLS files are not good: what is in use stays");
     }
   }
 
@@ -81,7 +81,7 @@ class FollowedFiles implements TlsFiles {
   }
 
   #about(): object {
-    return { certificate: this.#paths[0], endsAt: new Date(this.endsAt).toISOString() };
+    return { files: this.#paths, ...(this.endsAt !== undefined && { endsAt: new Date(this.endsAt).toISOString() }) };
   }
 }
 
@@ -89,19 +89,26 @@ function endOf(cert: Buffer): number {
   return Date.parse(new X509Certificate(cert).validTo);
 }
 
-function readIdentity(certFile: string, keyFile: string, clientCaFile: string | undefined): TlsIdentity {
+function readMaterial({ certFile, keyFile, clientCaFile }: Config["tls"], serviceCaFile: string | undefined): TlsMaterial {
   const problems: string[] = [];
+  const identity = certFile === undefined || keyFile === undefined ? undefined : readIdentity(certFile, keyFile, clientCaFile, problems);
+  const serviceCa = readAuthorities("PARLOR_SERVICE_CA_FILE", serviceCaFile, problems);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return { ...(identity && { identity }), ...(serviceCa && { serviceCa }) };
+}
+
+function readIdentity(certFile: string, keyFile: string, clientCaFile: string | undefined, problems: string[]): TlsIdentity | undefined {
   const cert = read("PARLOR_TLS_CERT_FILE", certFile, parsedCertificate, "a certificate in PEM", problems);
   const key = read("PARLOR_TLS_KEY_FILE", keyFile, createPrivateKey, "a private key in PEM without a passphrase", problems);
-  const ca =
-    clientCaFile === undefined
-      ? undefined
-      : read("PARLOR_TLS_CLIENT_CA_FILE", clientCaFile, parsedCertificate, "certificates in PEM", problems);
+  const clientCa = readAuthorities("PARLOR_TLS_CLIENT_CA_FILE", clientCaFile, problems);
   if (cert && key && !cert.parsed.checkPrivateKey(key.parsed)) {
     problems.push("PARLOR_TLS_KEY_FILE must hold the key of the certificate in PARLOR_TLS_CERT_FILE: the two do not belong together.");
   }
-  if (cert === undefined || key === undefined || problems.length > 0) throw new ConfigError(problems);
-  return { cert: cert.bytes, key: key.bytes, ...(ca && { clientCa: ca.bytes }) };
+  return cert && key && { cert: cert.bytes, key: key.bytes, ...(clientCa && { clientCa }) };
+}
+
+function readAuthorities(variable: string, path: string | undefined, problems: string[]): Buffer | undefined {
+  return path === undefined ? undefined : read(variable, path, parsedCertificate, "certificates in PEM", problems)?.bytes;
 }
 
 function parsedCertificate(bytes: Buffer): X509Certificate {

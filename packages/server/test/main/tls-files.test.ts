@@ -5,10 +5,9 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { connect, getCACertificates, setDefaultCACertificates } from "node:tls";
 import { ParlorClient } from "@parlor/client";
-import { ConfigError, loadConfig, type RunningServer, startServer } from "../../src/index.ts";
-import { openTlsFiles } from "../../src/main/tls-files.ts";
+import { type Config, ConfigError, loadConfig, type RunningServer, startServer } from "../../src/index.ts";
+import { openTlsFiles, type TlsMaterial } from "../../src/main/tls-files.ts";
 import { type Log, noLog } from "../../src/ports/log.ts";
-import type { TlsIdentity } from "../../src/transports/secure-door.ts";
 import { type Authority, type Certificate, createAuthority, noOpenssl } from "../support/certificates.ts";
 import { freshPglite } from "../support/databases.ts";
 import { Inbox } from "../support/inbox.ts";
@@ -35,6 +34,13 @@ describe("the files of TLS", { skip: noOpenssl ?? false }, () => {
     return files;
   }
 
+  /** A config that names these files, and no others. */
+  function configOf(files: Partial<Record<"certFile" | "keyFile" | "clientCaFile" | "caFile", string>>): Config {
+    const { tls, services, ...others } = loadConfig({});
+    const { caFile, ...ofTls } = files;
+    return { ...others, tls: { ...tls, ...ofTls }, services: { ...services, caFile } };
+  }
+
   function problemsOf(open: () => unknown): readonly string[] {
     try {
       open();
@@ -49,7 +55,7 @@ describe("the files of TLS", { skip: noOpenssl ?? false }, () => {
     assert.match(String(problemsOf(() => loadConfig({ PARLOR_TLS_CERT_FILE: "a" }))), /PARLOR_TLS_CERT_FILE and PARLOR_TLS_KEY_FILE/);
     assert.match(String(problemsOf(() => loadConfig({ PARLOR_TLS_KEY_FILE: "a" }))), /PARLOR_TLS_CERT_FILE and PARLOR_TLS_KEY_FILE/);
     assert.match(String(problemsOf(() => loadConfig({ PARLOR_TLS_CLIENT_CA_FILE: "a" }))), /PARLOR_TLS_CLIENT_CA_FILE needs/);
-    assert.equal(openTlsFiles(loadConfig({}).tls), undefined);
+    assert.deepEqual(openTlsFiles(loadConfig({})).material, {});
   });
 
   test("files that are not good are named by their variables when the server starts", () => {
@@ -57,30 +63,31 @@ describe("the files of TLS", { skip: noOpenssl ?? false }, () => {
     const other = authority.issue("other");
     const empty = join(folder, "empty.pem");
     writeFileSync(empty, "");
-    const problems = (files: Partial<Record<"certFile" | "keyFile" | "clientCaFile", string>>): string =>
-      String(problemsOf(() => openTlsFiles({ certFile, keyFile, clientCaFile: undefined, ...files })));
+    const problems = (files: Partial<Record<"certFile" | "keyFile" | "clientCaFile" | "caFile", string>>): string =>
+      String(problemsOf(() => openTlsFiles(configOf({ certFile, keyFile, ...files }))));
     assert.match(problems({ certFile: "/nowhere" }), /^PARLOR_TLS_CERT_FILE cannot be read: ENOENT/);
     assert.match(problems({ keyFile: empty }), /^PARLOR_TLS_KEY_FILE must name a file with a private key/);
     assert.match(problems({ clientCaFile: empty }), /^PARLOR_TLS_CLIENT_CA_FILE must name a file with certificates/);
     assert.match(problems({ keyFile: other.keyFile }), /PARLOR_TLS_KEY_FILE must hold the key of the certificate/);
+    assert.match(problems({ caFile: "/nowhere" }), /^PARLOR_SERVICE_CA_FILE cannot be read: ENOENT/);
+    assert.match(problems({ caFile: empty }), /^PARLOR_SERVICE_CA_FILE must name a file with certificates/);
     assert.match(problems({ certFile: keyFile, keyFile: certFile }), /PARLOR_TLS_CERT_FILE[\s\S]*PARLOR_TLS_KEY_FILE/);
   });
 
   test("what changes is read again; a half of it is not taken", async () => {
     const first = authority.issue("first");
     const second = authority.issue("second");
-    const files = openTlsFiles({ ...install(first), clientCaFile: undefined });
-    assert.ok(files !== undefined);
-    const renewed = new Inbox<TlsIdentity>();
+    const files = openTlsFiles(configOf(install(first)));
+    const renewed = new Inbox<TlsMaterial>();
     const warnings = new Inbox<string>();
     const log: Log = { ...noLog, warn: (_fields, message) => warnings.put(message) };
-    files.follow((identity) => renewed.put(identity), log, 20);
+    files.follow((material) => renewed.put(material), log, 20);
     copyFileSync(second.certFile, join(folder, "tls.crt"));
     await warnings.find((message) => message.includes("stays"));
-    assert.deepEqual(files.identity.cert, first.cert);
+    assert.deepEqual(files.material.identity?.cert, first.cert);
     copyFileSync(second.keyFile, join(folder, "tls.key"));
-    await renewed.find(({ cert }) => cert.equals(second.cert));
-    assert.deepEqual(files.identity.cert, second.cert);
+    await renewed.find(({ identity }) => identity?.cert.equals(second.cert) === true);
+    assert.deepEqual(files.material.identity?.cert, second.cert);
     files.close();
   });
 

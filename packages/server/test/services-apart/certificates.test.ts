@@ -1,15 +1,22 @@
 // Services that know each other by certificates, with no secret between them.
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import type { IncomingMessage } from "node:http";
 import { get } from "node:https";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { json } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
+import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { create, toBinary } from "@bufbuild/protobuf";
 import * as grpc from "@grpc/grpc-js";
+import { ParlorClient } from "@parlor/client";
 import { GetMeRequestSchema, User_Role } from "@parlor/contract";
 import { forwardedBytes, serviceMetadata } from "../../src/domain/forwarded-call.ts";
 import { type Authority, createAuthority, noOpenssl } from "../support/certificates.ts";
+import { Inbox } from "../support/inbox.ts";
+import { password } from "../support/running.ts";
 import { type Apart, servicesApart, whyNotApart } from "../support/services-apart.ts";
 
 const same = (bytes: Buffer): Buffer => bytes;
@@ -17,24 +24,27 @@ const same = (bytes: Buffer): Buffer => bytes;
 describe("Services that know each other by certificates", { skip: whyNotApart ?? noOpenssl ?? false, timeout: 60_000 }, () => {
   let authority: Authority;
   let apart: Apart;
+  let folder: string;
   before(async () => {
     authority = createAuthority();
-    const { certFile, keyFile } = authority.issue("service");
-    apart = await servicesApart({
-      scheme: "https",
-      env: {
-        PARLOR_SERVICE_TOKEN: "",
-        PARLOR_TLS_CERT_FILE: certFile,
-        PARLOR_TLS_KEY_FILE: keyFile,
-        PARLOR_TLS_CLIENT_CA_FILE: authority.certFile,
-        PARLOR_SERVICE_CA_FILE: authority.certFile,
-      },
-    });
+    folder = mkdtempSync(join(tmpdir(), "parlor-services-tls-"));
+    apart = await servicesApart({ scheme: "https", env: { PARLOR_SERVICE_TOKEN: "", ...install(authority) } });
   });
   after(async () => {
     await apart[Symbol.asyncDispose]();
     authority[Symbol.dispose]();
+    rmSync(folder, { recursive: true });
   });
+
+  /** Puts a certificate of the services, and its authority, where they look for it. */
+  function install(by: Authority): Readonly<Record<string, string>> {
+    const { certFile, keyFile } = by.issue("service");
+    const [cert, key, ca] = ["tls.crt", "tls.key", "ca.crt"].map((name) => join(folder, name)) as [string, string, string];
+    copyFileSync(certFile, cert);
+    copyFileSync(keyFile, key);
+    copyFileSync(by.certFile, ca);
+    return { PARLOR_TLS_CERT_FILE: cert, PARLOR_TLS_KEY_FILE: key, PARLOR_TLS_CLIENT_CA_FILE: ca, PARLOR_SERVICE_CA_FILE: ca };
+  }
 
   /** Asks the users service as if for somebody, and gives the status. */
   function ask(credentials: grpc.ChannelCredentials): Promise<grpc.status> {
@@ -85,5 +95,32 @@ describe("Services that know each other by certificates", { skip: whyNotApart ??
     );
     assert.equal(await ask(grpc.credentials.createSsl(authority.cert)), grpc.status.UNAUTHENTICATED);
     assert.equal(await ask(grpc.credentials.createSsl(authority.cert, stranger.key, stranger.cert)), grpc.status.UNAUTHENTICATED);
+  });
+
+  test("certificates of another authority count without a restart, and streams go on", async () => {
+    using later = createAuthority();
+    const trusted = getCACertificates("default");
+    setDefaultCACertificates([...trusted, authority.cert.toString(), later.cert.toString()]);
+    const ada = new ParlorClient({ url: `https://localhost:${apart.port}` });
+    await ada.signUp({ username: "ada", password });
+    const { room } = await ada.rooms.createRoom({ name: "Engines" });
+    const heard = new Inbox<string | undefined>();
+    ada.on("event", ({ kind }) => heard.put(kind.case === "messageSent" ? kind.value.message?.text : undefined));
+    ada.on("state", ({ state }) => states.push(state));
+    const states: string[] = [];
+    await ada.connect();
+    install(later);
+    for (const part of apart.parts.values()) part.reloadTls();
+    // By calls of its own and by the stream, which is as old as the first certificate.
+    await ada.messages.sendMessage({ roomId: room?.id ?? "", text: "by the new ones" });
+    await ada.send(room?.id ?? "", "by the old stream");
+    await heard.find((text) => text === "by the new ones");
+    await heard.find((text) => text === "by the old stream");
+    assert.deepEqual(states, ["connecting", "live"]);
+    const { key, cert } = authority.issue("of-yesterday");
+    assert.equal(await ask(grpc.credentials.createSsl(later.cert, key, cert)), grpc.status.UNAUTHENTICATED);
+    ada.close();
+    setDefaultCACertificates(trusted);
+    assert.deepEqual(apart.faults, []);
   });
 });

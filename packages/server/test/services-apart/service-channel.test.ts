@@ -1,15 +1,17 @@
 // What a process does on its way to a service: deadlines, repetition, errors.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import { createSecureServer, createServer, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
 import { test } from "node:test";
+import type { TLSSocket } from "node:tls";
 import { create, toBinary } from "@bufbuild/protobuf";
 import {
   Code,
   CreateRoomRequestSchema,
   ErrorSchema,
   GetRoomRequestSchema,
+  ListMembersRequestSchema,
   MessagesService,
   ParlorError,
   Reason,
@@ -19,8 +21,10 @@ import {
 } from "@parlor/contract";
 import type { Call } from "../../src/domain/call.ts";
 import { readForwarded, serviceMetadata } from "../../src/domain/forwarded-call.ts";
-import { type ChannelOptions, ServiceChannel } from "../../src/services/remote/service-channel.ts";
+import { type ChannelOptions, ServiceChannel, type ServiceTls } from "../../src/services/remote/service-channel.ts";
+import { createAuthority, noOpenssl } from "../support/certificates.ts";
 import { freePort } from "../support/child-server.ts";
+import { Inbox } from "../support/inbox.ts";
 import { refused } from "../support/refused.ts";
 
 type Answer = (stream: ServerHttp2Stream) => void;
@@ -164,4 +168,46 @@ test("of a service that hangs, no more calls wait than may: the others are refus
   await Promise.all(hung);
   assert.equal(rooms.asked.length, 2);
   await ask();
+});
+
+test("with another certificate, what is under way goes on, and what follows shows it", { skip: noOpenssl ?? false }, async (context) => {
+  using authority = createAuthority();
+  const { key, cert } = authority.issue("rooms");
+  const shown: string[] = [];
+  const held = new Inbox<ServerHttp2Stream>();
+  const server = createSecureServer({ key, cert, ca: authority.cert, requestCert: true });
+  server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+    shown.push(String((stream.session as ServerHttp2Session & { readonly socket: TLSSocket }).socket.getPeerCertificate().subject.CN));
+    if (headers[":path"]?.endsWith("ListMembers")) stream.resume().once("end", () => empty(stream));
+    else held.put(stream);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  context.after(() => server.close());
+  const as = (name: string): ServiceTls => {
+    const { key, cert } = authority.issue(name);
+    return { ca: authority.cert, key, cert };
+  };
+  const url = `https://localhost:${(server.address() as AddressInfo).port}`;
+  const channel = new ServiceChannel({ name: "rooms", url, tls: as("before") });
+  context.after(() => channel.close());
+  const waiting = channel.call(RoomsService.method.getRoom, getRoom, call);
+  const called = await held.find(({ sentHeaders }) => sentHeaders === undefined);
+  const stream = channel.connect(call).on("error", () => undefined);
+  const opened = await held.find((other) => other !== called);
+  channel.renew(as("after"), 0);
+  const ask = () => channel.call(RoomsService.method.listMembers, create(ListMembersRequestSchema, { roomId: "r" }), call);
+  // A handshake, and longer than it takes to close what was there.
+  await ask();
+  opened.respond({ ":status": 200, "content-type": "application/grpc" });
+  opened.write(Buffer.from([0, 0, 0, 0, 1, 7]));
+  const [heard] = (await once(stream, "data")) as [Buffer];
+  assert.deepEqual([...heard], [7]);
+  called.resume();
+  empty(called);
+  await waiting;
+  assert.deepEqual([...new Set(shown)], ["before", "after"]);
+  assert.throws(() => channel.renew({ key: cert, cert }), /DECODER/);
+  await ask();
+  stream.cancel();
 });

@@ -26,10 +26,22 @@ export interface ChannelOptions {
   readonly url: string;
   /** The secret that services share; left out where certificates prove who this process is. */
   readonly token?: string | undefined;
-  /** For https: the authority of the services' certificates (the system's when left out), and this process's own. PEM. */
-  readonly tls?: { readonly ca?: Buffer; readonly key?: Buffer; readonly cert?: Buffer } | undefined;
+  readonly tls?: ServiceTls;
   /** Most calls under way. */
   readonly mostCalls?: number;
+}
+
+/** For https: the authorities of the services' certificates (the system's when left out), and this process's own. PEM. */
+export interface ServiceTls {
+  readonly ca?: Buffer;
+  readonly key?: Buffer;
+  readonly cert?: Buffer;
+}
+
+interface Clients {
+  readonly calls: Client;
+  /** On connections of their own, so that calls do not wait behind what many readers are sent. */
+  readonly streams: Client;
 }
 
 /**
@@ -70,27 +82,43 @@ const pathOf = (method: DescMethod): string => `/${method.parent.typeName}/${met
 /** The way to a service in another process. It connects by itself, and again whenever the connection is lost. */
 export class ServiceChannel {
   readonly name: ServiceName;
+  readonly url: string;
   readonly #token: string | undefined;
-  readonly #calls: Client;
-  /** On connections of their own, so that calls do not wait behind what many readers are sent. */
-  readonly #streams: Client;
   readonly #mostCalls: number;
+  #tls: ServiceTls;
+  #clients: Clients;
+  /** Those of before a renewal, by the timers at whose end they are closed. */
+  readonly #retired = new Map<NodeJS.Timeout, Clients>();
   #underWay = 0;
 
   constructor({ name, url, token, tls = {}, mostCalls: most = mostCalls }: ChannelOptions) {
-    const { protocol, hostname, port } = new URL(url);
-    const secure = protocol === "https:";
-    const target = `dns:${hostname}:${port || (secure ? 443 : 80)}`;
-    const credential = secure ? secured(tls) : credentials.createInsecure();
     this.name = name;
+    this.url = url;
     this.#token = token;
     this.#mostCalls = most;
-    this.#calls = new Client(target, credential, grpcOptions);
-    this.#streams = new Client(target, credential, {
-      ...grpcOptions,
-      "grpc.enable_retries": 0,
-      "grpc-node.flow_control_window": windowBytes,
-    });
+    this.#tls = tls;
+    this.#clients = clientsOf(url, tls);
+  }
+
+  get tls(): ServiceTls {
+    return this.#tls;
+  }
+
+  /**
+   * To an https URL, connects with these from now on. What is under way goes on as it is: calls have ended after `retireMs`, and streams
+   * keep their connection, to which nothing new is added.
+   * @throws Error when they are not good, and keeps what it had
+   */
+  renew(tls: ServiceTls, retireMs = longestMs): void {
+    if (!isSecure(this.url)) return;
+    const retired = this.#clients;
+    this.#clients = clientsOf(this.url, tls);
+    this.#tls = tls;
+    const timer = setTimeout(() => {
+      this.#retired.delete(timer);
+      closed(retired);
+    }, retireMs);
+    this.#retired.set(timer.unref(), retired);
   }
 
   /**
@@ -112,7 +140,7 @@ export class ServiceChannel {
     const metadata = this.#metadata(origin);
     metadata.setOptions({ waitForReady: true });
     if (origin.token !== undefined) metadata.set("authorization", `Bearer ${origin.token}`);
-    const stream = this.#streams.makeBidiStreamRequest(pathOf(RealtimeService.method.connect), same, same, metadata);
+    const stream = this.#clients.streams.makeBidiStreamRequest(pathOf(RealtimeService.method.connect), same, same, metadata);
     const timer = setTimeout(() => stream.cancel(), openMs);
     stream.once("metadata", () => clearTimeout(timer));
     stream.once("status", () => clearTimeout(timer));
@@ -124,15 +152,19 @@ export class ServiceChannel {
     const { path, requestSerialize, responseDeserialize } = health["Check"] as MethodDefinition<object, { readonly status: string }>;
     const options = { deadline: Date.now() + connectMs };
     return new Promise((resolve) => {
-      this.#calls.makeUnaryRequest(path, requestSerialize, responseDeserialize, { service: "" }, options, (error, answer) =>
+      this.#clients.calls.makeUnaryRequest(path, requestSerialize, responseDeserialize, { service: "" }, options, (error, answer) =>
         resolve(!error && answer?.status === "SERVING"),
       );
     });
   }
 
   close(): void {
-    this.#calls.close();
-    this.#streams.close();
+    for (const [timer, clients] of this.#retired) {
+      clearTimeout(timer);
+      closed(clients);
+    }
+    this.#retired.clear();
+    closed(this.#clients);
   }
 
   async #repeated(method: DescMethod, request: Message, call: Call): Promise<Message> {
@@ -154,10 +186,11 @@ export class ServiceChannel {
 
   /** A call is not sent before there is somebody to send it to, so that one that was never sent is known as such. */
   #connected(deadline: number): Promise<void> {
-    if (this.#calls.getChannel().getConnectivityState(true) === connectivityState.READY) return Promise.resolve();
+    const { calls } = this.#clients;
+    if (calls.getChannel().getConnectivityState(true) === connectivityState.READY) return Promise.resolve();
     const patience = Date.now() + connectMs;
     return new Promise((resolve, reject) => {
-      this.#calls.waitForReady(Math.min(deadline, patience), (error) => {
+      calls.waitForReady(Math.min(deadline, patience), (error) => {
         if (error) reject(deadline < patience ? late(error) : unreachable(this.name));
         else resolve();
       });
@@ -166,7 +199,7 @@ export class ServiceChannel {
 
   #ask(path: string, bytes: Buffer, metadata: Metadata, deadline: number): Promise<Buffer> {
     return new Promise((resolve, reject) => {
-      this.#calls.makeUnaryRequest(path, same, same, bytes, metadata, { deadline }, (error, answer) => {
+      this.#clients.calls.makeUnaryRequest(path, same, same, bytes, metadata, { deadline }, (error, answer) => {
         if (error) reject(error);
         else resolve(answer as Buffer);
       });
@@ -183,7 +216,25 @@ export class ServiceChannel {
   }
 }
 
-function secured({ ca, key, cert }: NonNullable<ChannelOptions["tls"]>): ChannelCredentials {
+function clientsOf(url: string, tls: ServiceTls): Clients {
+  const { hostname, port } = new URL(url);
+  const secure = isSecure(url);
+  const target = `dns:${hostname}:${port || (secure ? 443 : 80)}`;
+  const credential = secure ? secured(tls) : credentials.createInsecure();
+  const streamOptions = { ...grpcOptions, "grpc.enable_retries": 0, "grpc-node.flow_control_window": windowBytes };
+  return { calls: new Client(target, credential, grpcOptions), streams: new Client(target, credential, streamOptions) };
+}
+
+function isSecure(url: string): boolean {
+  return new URL(url).protocol === "https:";
+}
+
+function closed({ calls, streams }: Clients): void {
+  calls.close();
+  streams.close();
+}
+
+function secured({ ca, key, cert }: ServiceTls): ChannelCredentials {
   return key && cert ? credentials.createSsl(ca ?? null, key, cert) : credentials.createSsl(ca ?? null);
 }
 
