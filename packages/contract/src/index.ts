@@ -3,6 +3,7 @@
 export * from "./error.ts";
 export { type FormatRule, formats, MAX_EMOJI_BYTES, MAX_PASSWORD_BYTES, MIN_PASSWORD_LENGTH } from "./formats.ts";
 export * from "./gen/parlor/internal/v1/forwarded_call_pb.js";
+export * from "./gen/parlor/internal/v1/gateway_note_pb.js";
 export * from "./gen/parlor/internal/v1/mqtt_sessions_pb.js";
 export { type Access, Access_Limit, Access_Scope, Access_Who } from "./gen/parlor/options/v1/options_pb.js";
 export * from "./gen/parlor/v1/auth_pb.js";

@@ -9,6 +9,7 @@ import {
   type ServerFrame,
   ServerFrameSchema,
 } from "@parlor/contract";
+import { departureNote } from "../../domain/gateway-note.ts";
 import type { RoomEvent } from "../../domain/room-event.ts";
 import type { Connection } from "../../realtime/connection.ts";
 import { goodbye } from "../../realtime/goodbyes.ts";
@@ -25,6 +26,8 @@ const inboundBytes = 1024 * 1024;
 /** What a message costs in memory beside its bytes, about: many small ones are much. */
 const messageOverhead = 256;
 const SIGN_OF_LIFE = Buffer.alloc(0);
+/** How long the realtime service may take to hear that a client is gone (milliseconds). */
+const leaveMs = 5000;
 
 export interface RemoteConnectionOptions {
   readonly frames: SharedFrames;
@@ -51,6 +54,9 @@ export class RemoteConnection implements Connection {
   #kept: number | undefined = 0;
   /** Whether a sign of life has not left yet: another one would say nothing more. */
   #signing = false;
+  #offlineAfterMs: number | undefined;
+  /** Whether the realtime service has ended the stream. */
+  #over = false;
 
   constructor(sink: Sink, stream: RelayStream, options: RemoteConnectionOptions) {
     this.#sink = sink;
@@ -59,13 +65,17 @@ export class RemoteConnection implements Connection {
     stream.on("data", (message: Buffer) => this.#take(message));
     stream.once("metadata", () => this.#answered());
     stream.on("error", () => undefined);
-    stream.on("status", () => this.#lost());
+    stream.on("status", () => {
+      this.#over = true;
+      this.#lost();
+    });
   }
 
   // What the transport does.
 
   receive(frame: ClientFrame): void {
-    const bytes = toBinary(ClientFrameSchema, frame);
+    // A client must not say what only gateways may.
+    const bytes = toBinary(ClientFrameSchema, frame, { writeUnknownFields: false });
     this.#positions.said(frame);
     this.#send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   }
@@ -89,14 +99,17 @@ export class RemoteConnection implements Connection {
     });
   }
 
-  /** The realtime service cannot be told: there, it is as usual. */
-  offlineAfter(): void {}
+  offlineAfter(ms: number | undefined): void {
+    if (ms === this.#offlineAfterMs) return;
+    this.#offlineAfterMs = ms;
+    this.#send(departureNote({ offlineAfterMs: ms }));
+  }
 
   /** The sink is asked for each run. */
   interestChanged(): void {}
 
   closed(): void {
-    if (this.#finish(undefined)) this.#stream.cancel();
+    if (this.#finish(undefined)) this.#leave();
   }
 
   position(roomId: string): number | undefined {
@@ -114,9 +127,20 @@ export class RemoteConnection implements Connection {
   }
 
   end(goodbye: Goodbye): void {
+    // Whoever is sent away by a shutdown will be back.
+    if (goodbye.reason === Goodbye_Reason.SHUTDOWN) this.offlineAfter(undefined);
     if (!this.#finish(goodbye.reason)) return;
     this.#sink.end(goodbye);
-    this.#stream.cancel();
+    this.#leave();
+  }
+
+  /** Behind all that was said before; what still comes is not read. */
+  #leave(): void {
+    if (this.#over) return;
+    this.#stream.end();
+    this.#stream.resume();
+    const timer = setTimeout(() => this.#stream.cancel(), leaveMs).unref();
+    this.#stream.once("status", () => clearTimeout(timer));
   }
 
   #send(bytes: Buffer, sent: () => void = () => undefined): void {

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { fromBinary } from "@bufbuild/protobuf";
 import { type ClientFrame, ClientFrameSchema, Code, Goodbye_Reason, ParlorError, RealtimeService, Reason } from "@parlor/contract";
+import { type Departure, readDepartureNote } from "../../domain/gateway-note.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Connection, Origin, Realtime } from "../../realtime/connection.ts";
 import { bearerOf } from "../bearer.ts";
@@ -45,22 +46,41 @@ export function serveConnect(stream: ServerHttp2Stream, headers: IncomingHttpHea
   const sink = relayed ? new RelaySink(stream, requestId) : new GrpcSink(stream, requestId, () => connection.alive());
   const connection = deps.realtime.open(sink, origin);
   // A client that will say nothing more may still listen: `end` is not a reason to close.
-  stream.on("data", readerOf(connection, relayed ? INTERNAL_BYTES : deps.maxBytes, relayed));
+  const take = (message: Buffer): void => connection.receive(decode(message));
+  stream.on("data", relayed ? readerOf(connection, INTERNAL_BYTES, relay(connection, take)) : readerOf(connection, deps.maxBytes, take));
+  if (relayed) leaveWithGateway(stream, connection, sink);
   stream.once("close", () => connection.closed());
   watchDeadline(stream, headers, sink);
 }
 
-/** @param relayed whether a gateway passes on what a client says: its empty messages are signs of the client's life */
-function readerOf(connection: Connection, maxBytes: number, relayed: boolean): (bytes: Buffer) => void {
+/** Beside a client's frames, its gateway sends empty messages, which are signs of the client's life, and notes. */
+function relay(connection: Connection, take: (message: Buffer) => void): (message: Buffer) => void {
+  return (message) => {
+    const note = decodeNote(message);
+    if (note) connection.offlineAfter(note.offlineAfterMs);
+    else if (message.length === 0) connection.alive();
+    else take(message);
+  };
+}
+
+/** A gateway says in order that its client is gone. If it does not, it is lost itself, and its clients will be back. */
+function leaveWithGateway(stream: ServerHttp2Stream, connection: Connection, sink: GrpcSink): void {
+  stream.once("end", () => {
+    // Node ends what was reset as well.
+    if (stream.aborted) return;
+    connection.closed();
+    sink.finish(Code.OK, "The client is gone.");
+  });
+  stream.once("close", () => connection.offlineAfter(undefined));
+}
+
+function readerOf(connection: Connection, maxBytes: number, take: (message: Buffer) => void): (bytes: Buffer) => void {
   const reader = new MessageReader(maxBytes);
   let broken = false;
   return (bytes) => {
     if (broken) return;
     try {
-      for (const message of reader.read(bytes)) {
-        if (relayed && message.length === 0) connection.alive();
-        else connection.receive(decode(message));
-      }
+      for (const message of reader.read(bytes)) take(message);
     } catch (thrown) {
       broken = true;
       const error = thrown as ParlorError;
@@ -74,6 +94,14 @@ function decode(message: Buffer): ClientFrame {
     return fromBinary(ClientFrameSchema, message, { readUnknownFields: false });
   } catch (cause) {
     throw malformed("The message is not a ClientFrame in protobuf.", cause);
+  }
+}
+
+function decodeNote(message: Buffer): Departure | undefined {
+  try {
+    return readDepartureNote(message);
+  } catch (cause) {
+    throw malformed("The message is not a GatewayNote in protobuf.", cause);
   }
 }
 
