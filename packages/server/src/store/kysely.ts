@@ -12,7 +12,7 @@ import {
   sql,
   type TransactionSettings,
 } from "kysely";
-import type { Connection, Database, SqlResult, SqlValue } from "../ports/database.ts";
+import { type Connection, type Database, DatabaseError, type SqlResult, type SqlValue } from "../ports/database.ts";
 import type { Schema } from "./schema.ts";
 
 /**
@@ -29,15 +29,30 @@ export function storeOn(session: Pick<Connection, "query">): Kysely<Schema> {
   return storeWith(new StoreDriver({ query: (sql, params) => session.query(sql, params), connect }));
 }
 
+/** How often a reading transaction is tried whose session is lost, as all are when the server is restarted. */
+const readingAttempts = 3;
+
 /**
- * For a statement whose best plan depends on its values: the engines plan each statement once for all of them. A word that every
- * room has was looked for in 300 ms among 100,000 rooms; planned for that word, in 0.1 ms.
+ * For reading by a statement whose best plan depends on its values: the engines plan each statement once for all of them. A word that
+ * every room has was looked for in 300 ms among 100,000 rooms; planned for that word, in 0.1 ms. `work` is done again when its session
+ * was lost.
  */
-export function plannedForValues<T>(store: Kysely<Schema>, work: (tx: Kysely<Schema>) => Promise<T>): Promise<T> {
-  return store.transaction().execute(async (tx) => {
-    await sql`set local plan_cache_mode = force_custom_plan`.execute(tx);
-    return work(tx);
-  });
+export async function plannedForValues<T>(store: Kysely<Schema>, work: (tx: Kysely<Schema>) => Promise<T>): Promise<T> {
+  const reading = store.transaction().setAccessMode("read only");
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await reading.execute(async (tx) => {
+        await sql`set local plan_cache_mode = force_custom_plan`.execute(tx);
+        return work(tx);
+      });
+    } catch (error) {
+      if (!isLost(error) || attempt === readingAttempts) throw error;
+    }
+  }
+}
+
+function isLost(error: unknown): boolean {
+  return error instanceof DatabaseError && (error.kind === "unavailable" || error.kind === "unknown_outcome");
 }
 
 function storeWith(driver: StoreDriver): Kysely<Schema> {

@@ -4,7 +4,7 @@ import { sql } from "kysely";
 import { newId } from "../../src/domain/ids.ts";
 import { DatabaseError } from "../../src/ports/database.ts";
 import { plannedForValues } from "../../src/store/kysely.ts";
-import { onEveryDatabase } from "../support/databases.ts";
+import { engines, freshPostgres, onEveryDatabase } from "../support/databases.ts";
 
 const user = (username: string) => ({
   id: newId(),
@@ -90,4 +90,20 @@ onEveryDatabase("the store", (current) => {
       });
     await assert.rejects(two, /use transaction\(\)/);
   });
+});
+
+const noPostgres = engines.some(({ name, missing }) => name === "postgres" && !missing) ? false : "it ends sessions of PostgreSQL";
+
+it("what only reads is read again when its session was lost", { skip: noPostgres }, async () => {
+  const { store, close } = await freshPostgres();
+  let tries = 0;
+  const read = plannedForValues(store, async (tx) => {
+    if (++tries < 3) await sql`select pg_terminate_backend(pg_backend_pid())`.execute(tx);
+    return (await sql<{ answer: number }>`select 42 as answer`.execute(tx)).rows[0]?.answer;
+  });
+  assert.equal(await read, 42);
+  assert.equal(tries, 3);
+  const lost = plannedForValues(store, (tx) => sql`select pg_terminate_backend(pg_backend_pid())`.execute(tx));
+  await assert.rejects(lost, (error) => error instanceof DatabaseError && error.kind === "unavailable");
+  await close();
 });
