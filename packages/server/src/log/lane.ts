@@ -39,6 +39,8 @@ export class Lane {
   /** How often in a row the database was away. */
   #failures = 0;
   #running: Promise<void> | undefined;
+  /** What arrives before it resolves shares the next transaction. */
+  #turn = Promise.resolve();
 
   constructor(options: LaneOptions) {
     this.#options = options;
@@ -58,15 +60,17 @@ export class Lane {
     while (this.#running) await this.#running;
   }
 
-  /** Not before the end of this turn of the event loop: what it brings shares the transaction. */
   #begin(): Promise<void> {
-    const begin = (): Promise<void> => new Promise<void>((resolve) => setImmediate(resolve)).then(() => this.#run());
     const { tracing } = this.#options;
-    return tracing === undefined ? begin() : tracing.outside(begin);
+    this.#turn = endOfTurn();
+    return tracing === undefined ? this.#run() : tracing.outside(() => this.#run());
   }
 
   async #run(): Promise<void> {
-    while (this.#waiting.length > 0) await this.#commit(this.#waiting.splice(0, this.#batchSize()));
+    while (this.#waiting.length > 0) {
+      await this.#turn;
+      await this.#commit(this.#waiting.splice(0, this.#batchSize()));
+    }
     this.#running = undefined;
   }
 
@@ -93,6 +97,8 @@ export class Lane {
     const start = performance.now();
     try {
       const rooms = await this.#attempt(batch);
+      // Before the readers have their turn: while they are written to, the database has work.
+      this.#turn = endOfTurn();
       for (const roomId of new Set(batch.filter((work) => work.inDoubt).map((work) => work.roomId))) await this.#recover(roomId);
       for (const room of rooms) this.#options.feeds.committed(room.roomId, room.events);
       for (const work of batch) answer(work);
@@ -160,6 +166,11 @@ export class Lane {
     const longest = Math.min(1000, 50 * 2 ** this.#failures++);
     return sleep(longest * (0.5 + Math.random() / 2));
   }
+}
+
+/** Resolves when this turn of the event loop has brought what it brings. */
+function endOfTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Tells whoever waits what the transaction decided. */

@@ -6,7 +6,7 @@ import { familyOf, isRepeat, madeWhen, type Relatives, relativesOf } from "../do
 import { exhausted, notExisting } from "../domain/refusals.ts";
 import { findByIds, findByKeys, findMembers, findNewestOf, type Session } from "../store/log-statements.ts";
 import { findMember, updateMember } from "../store/members.ts";
-import type { MessageRow } from "../store/messages.ts";
+import type { MessageRow, StoredMessageRow } from "../store/messages.ts";
 import type { RoomTransaction } from "./room-transaction.ts";
 import { memberPolicy, messageMessage } from "./views.ts";
 
@@ -20,6 +20,9 @@ export interface SendDraft {
   readonly clientMessageId: string;
 }
 
+/** In the store, or about to be. */
+type Sent = MessageRow | StoredMessageRow;
+
 export interface SendResult {
   readonly row: MessageRow;
   readonly duplicate: boolean;
@@ -30,9 +33,9 @@ export class SendRun {
   readonly #session: Session;
   readonly #drafts: readonly SendDraft[];
   /** Messages by key: those in the store and those of this run. */
-  readonly #byKey = new Map<string, MessageRow>();
+  readonly #byKey = new Map<string, Sent>();
   /** By draft, messages in the store that may be the same one sent before under a key which its author does not know. */
-  readonly #relatives = new Map<SendDraft, MessageRow>();
+  readonly #relatives = new Map<SendDraft, StoredMessageRow>();
   /** The newest of this run, by family of keys. */
   readonly #newest = new Map<string, MessageRow>();
   readonly #doubtful: readonly SendDraft[];
@@ -69,7 +72,7 @@ export class SendRun {
     if (madeWhen(draft.clientMessageId) !== undefined) this.#newest.set(placeOf(draft) + familyOf(draft.clientMessageId), row);
   }
 
-  #relativeOf(draft: SendDraft): MessageRow | undefined {
+  #relativeOf(draft: SendDraft): Sent | undefined {
     const here = this.#newest.get(placeOf(draft) + familyOf(draft.clientMessageId));
     const relatives = here && relativesOf(draft.clientMessageId);
     const key = here?.client_message_id ?? "";
@@ -84,7 +87,6 @@ export class SendRun {
       author_id: draft.caller.userId,
       text: draft.text,
       client_message_id: draft.clientMessageId === "" ? null : draft.clientMessageId,
-      content_hash: contentHash(draft.text),
       created_at: room.now,
       edited_at: null,
       deleted_at: null,
@@ -149,8 +151,10 @@ export class SendRun {
   }
 }
 
-function repeatOf(first: MessageRow, draft: SendDraft): SendResult {
-  if (Buffer.compare(first.content_hash, contentHash(draft.text)) === 0) return { row: first, duplicate: true };
+function repeatOf(first: Sent, { text }: SendDraft): SendResult {
+  // What is stored may have been edited since.
+  const isSame = "content_hash" in first ? hash("sha256", text, "buffer").equals(first.content_hash) : first.text === text;
+  if (isSame) return { row: first, duplicate: true };
   const message = "This client_message_id was used for a message with another text.";
   const violations = [{ field: "client_message_id", description: "must be new for each message" }];
   throw new ParlorError(Code.ALREADY_EXISTS, Reason.CLIENT_MESSAGE_ID_REUSED, message, { violations });
@@ -163,8 +167,4 @@ function keyOf(draft: SendDraft): string {
 /** Whose keys these are. */
 function placeOf(draft: SendDraft): string {
   return `${draft.roomId} ${draft.caller.userId} `;
-}
-
-function contentHash(text: string): Buffer {
-  return hash("sha256", text, "buffer");
 }

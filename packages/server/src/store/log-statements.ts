@@ -4,7 +4,7 @@ import { sincePart } from "../domain/publication-key.ts";
 import type { Connection } from "../ports/database.ts";
 import type { EventRow } from "./events.ts";
 import type { MemberRow } from "./members.ts";
-import type { MessageRow } from "./messages.ts";
+import type { StoredMessageRow } from "./messages.ts";
 import type { RoomRow } from "./rooms.ts";
 
 export type Session = Pick<Connection, "query">;
@@ -56,13 +56,13 @@ export interface MessageKey {
 }
 
 /** The messages that were sent under these keys. */
-export async function findByKeys(session: Session, keys: readonly MessageKey[]): Promise<MessageRow[]> {
+export async function findByKeys(session: Session, keys: readonly MessageKey[]): Promise<StoredMessageRow[]> {
   const text = `select m.* from unnest($1::uuid[], $2::uuid[], $3::text[]) as k(room_id, author_id, key)
     cross join lateral (
       select * from messages where room_id = k.room_id and author_id = k.author_id and client_message_id = k.key limit 1
     ) m`;
   const columns = [keys.map((key) => key.roomId), keys.map((key) => key.authorId), keys.map((key) => key.clientMessageId)];
-  return (await session.query<MessageRow>(text, columns)).rows;
+  return (await session.query<StoredMessageRow>(text, columns)).rows;
 }
 
 /** Which keys of an author's messages in a room may be another message's too. */
@@ -76,7 +76,10 @@ export interface KeyRange {
 }
 
 /** For each range the message with its greatest key, where there is one, and which range it is of. */
-export async function findNewestOf(session: Session, ranges: readonly KeyRange[]): Promise<(MessageRow & { readonly range: number })[]> {
+export async function findNewestOf(
+  session: Session,
+  ranges: readonly KeyRange[],
+): Promise<(StoredMessageRow & { readonly range: number })[]> {
   const text = `select (k.number - 1)::int as range, m.* from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::boolean[])
     with ordinality as k(room_id, author_id, low, high, repeats_only, number) cross join lateral (
       select * from messages where room_id = k.room_id and author_id = k.author_id and client_message_id between k.low and k.high
@@ -84,17 +87,17 @@ export async function findNewestOf(session: Session, ranges: readonly KeyRange[]
       order by client_message_id desc limit 1) m`;
   const column = (key: keyof KeyRange) => ranges.map((range) => range[key]);
   const columns = [column("roomId"), column("authorId"), column("low"), column("high"), column("repeatsOnly")];
-  return (await session.query<MessageRow & { readonly range: number }>(text, columns)).rows;
+  return (await session.query<StoredMessageRow & { readonly range: number }>(text, columns)).rows;
 }
 
 /** The messages that were stored under these ids. */
 export async function findByIds(
   session: Session,
   keys: readonly { readonly roomId: string; readonly id: string }[],
-): Promise<MessageRow[]> {
+): Promise<StoredMessageRow[]> {
   const text = `select m.* from unnest($1::uuid[], $2::uuid[]) as k(room_id, id)
     cross join lateral (select * from messages where room_id = k.room_id and id = k.id limit 1) m`;
-  return (await session.query<MessageRow>(text, [keys.map((key) => key.roomId), keys.map((key) => key.id)])).rows;
+  return (await session.query<StoredMessageRow>(text, [keys.map((key) => key.roomId), keys.map((key) => key.id)])).rows;
 }
 
 /** The members among these pairs of room and user. */

@@ -1,7 +1,9 @@
 import { type Kysely, type Selectable, sql } from "kysely";
 import type { MessagesTable, ReactionsTable, Schema } from "./schema.ts";
 
-export type MessageRow = Selectable<MessagesTable>;
+/** A message with the hash of its first text, by which a repeat is told from a reuse of its key. */
+export type StoredMessageRow = Selectable<MessagesTable>;
+export type MessageRow = Omit<StoredMessageRow, "content_hash">;
 export type ReactionRow = Selectable<ReactionsTable>;
 type Store = Kysely<Schema>;
 

@@ -201,7 +201,6 @@ const newMessage = (room_id: string) => ({
   author_id: newId(),
   text: "text",
   client_message_id: "key",
-  content_hash: new Uint8Array(1),
   created_at: new Date(),
   edited_at: null,
   deleted_at: null,
