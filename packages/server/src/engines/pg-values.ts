@@ -61,12 +61,7 @@ function isoDate(date: Date): string {
 }
 
 function arrayLiteral(values: readonly unknown[]): string {
-  let literal = "{";
-  for (const [index, value] of values.entries()) {
-    if (index > 0) literal += ",";
-    literal += element(value);
-  }
-  return `${literal}}`;
+  return `{${values.map(element).join(",")}}`;
 }
 
 function element(value: unknown): string {

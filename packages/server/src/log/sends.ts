@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { Code, ParlorError, Reason } from "@parlor/contract";
+import { Code, type Message, ParlorError, Reason } from "@parlor/contract";
 import type { Caller } from "../domain/call.ts";
 import { mayRead, requirePoster, type Standing, slowModeMs } from "../domain/permissions.ts";
 import { familyOf, isRepeat, madeWhen, type Relatives, relativesOf } from "../domain/publication-key.ts";
@@ -26,6 +26,8 @@ type Sent = MessageRow | StoredMessageRow;
 export interface SendResult {
   readonly row: MessageRow;
   readonly duplicate: boolean;
+  /** As its event has it; left out for one that was stored before. */
+  readonly message?: Message;
 }
 
 /** The sends of one transaction: what they need is read in two statements for all, and they are stored in one. */
@@ -61,10 +63,10 @@ export class SendRun {
     if (first) return repeatOf(first, draft);
     requirePoster(standing, room.now.getTime());
     await this.#slowDown(draft, room, standing);
-    const row = this.#append(draft, room);
-    this.rows.push(row);
-    if (draft.clientMessageId !== "") this.#remember(draft, row);
-    return { row, duplicate: false };
+    const sent = this.#append(draft, room);
+    this.rows.push(sent.row);
+    if (draft.clientMessageId !== "") this.#remember(draft, sent.row);
+    return sent;
   }
 
   #remember(draft: SendDraft, row: MessageRow): void {
@@ -79,7 +81,7 @@ export class SendRun {
     return relatives && key >= relatives.low && (isRepeat(key) || !relatives.repeatsOnly) ? here : this.#relatives.get(draft);
   }
 
-  #append(draft: SendDraft, room: RoomTransaction): MessageRow {
+  #append(draft: SendDraft, room: RoomTransaction): SendResult {
     const row: MessageRow = {
       room_id: draft.roomId,
       seq: room.lastSeq + 1,
@@ -91,8 +93,9 @@ export class SendRun {
       edited_at: null,
       deleted_at: null,
     };
-    room.append(draft.caller.userId, { case: "messageSent", value: { $typeName: "parlor.v1.MessageSent", message: messageMessage(row) } });
-    return row;
+    const message = messageMessage(row);
+    room.append(draft.caller.userId, { case: "messageSent", value: { $typeName: "parlor.v1.MessageSent", message } });
+    return { row, duplicate: false, message };
   }
 
   /** Reads the messages that were sent under the same keys, or under related ones, and those of an earlier try. */

@@ -103,6 +103,7 @@ export function messageMessage(row: MessageRow, reactions: readonly ReactionRow[
 }
 
 function summarize(rows: readonly ReactionRow[]): Reaction[] {
+  if (rows.length === 0) return [];
   const byEmoji = new Map<string, Reaction>();
   for (const { emoji, user_id } of rows) {
     const reaction = byEmoji.get(emoji) ?? create(ReactionSchema, { emoji });

@@ -99,9 +99,9 @@ export class Dispatcher implements Api, Calls {
 
   async #answer(method: DescMethod, request: Message, call: Call): Promise<Message> {
     const start = performance.now();
-    const name = `${method.parent.name}.${method.name}`;
+    const route = this.#routes.get(method);
+    const name = route?.name ?? nameOf(method);
     try {
-      const route = this.#routes.get(method);
       if (!route) throw new ParlorError(Code.UNIMPLEMENTED, Reason.NO_SUCH_METHOD, `This server does not host ${name}.`);
       this.#authorize(route, call);
       if (!call.forwarded) this.#limit(route.access.limit, call);
@@ -154,8 +154,11 @@ export class Dispatcher implements Api, Calls {
 function routeOf(method: DescMethod, implementation: object): Route {
   const run = (implementation as Record<string, Route["run"] | undefined>)[method.localName];
   if (!run) throw new Error(`${method.parent.name} does not implement ${method.name}.`);
-  const name = `${method.parent.name}.${method.name}`;
-  return { name, access: accessOf(method), forServices: isForServices(method), run: run.bind(implementation) };
+  return { name: nameOf(method), access: accessOf(method), forServices: isForServices(method), run: run.bind(implementation) };
+}
+
+function nameOf({ parent, name }: DescMethod): string {
+  return `${parent.name}.${name}`;
 }
 
 /** Why a caller may not call a method; roles and scopes are numbered alike in the contract's two enums, one apart. */

@@ -14,7 +14,8 @@ export async function sendMessage(
   call: Call,
 ) {
   requireShort(text, maxCharacters);
-  const { row, duplicate } = await writer.send({ id: newId(clock.now()), roomId, caller: callerOf(call), text, clientMessageId });
+  const { row, duplicate, message } = await writer.send({ id: newId(clock.now()), roomId, caller: callerOf(call), text, clientMessageId });
+  if (message) return { message, duplicate };
   // A message that was just made has no reactions yet; a repeat may.
   const reactions = duplicate ? await reactionsOf(store, roomId, [row.seq]) : [];
   return { message: messageMessage(row, reactions), duplicate };
