@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { DatabaseError } from "../ports/database.ts";
+import { DatabaseError, isOutage } from "../ports/database.ts";
 import type { Tracing } from "../ports/tracing.ts";
 import { type BatchContext, commitBatch, type Work } from "./batch.ts";
 import { CommitInDoubt, didCommit } from "./doubt.ts";
@@ -177,11 +177,6 @@ function endOfTurn(): Promise<void> {
 function answer({ resolve, reject, outcome }: Work): void {
   if (outcome && "error" in outcome) reject(outcome.error);
   else resolve(outcome?.result as never);
-}
-
-/** Whether the database could not be asked, or not answer; no piece of work is at fault. */
-function isOutage(error: unknown): error is DatabaseError {
-  return error instanceof DatabaseError && (error.kind === "unavailable" || error.kind === "unknown_outcome");
 }
 
 function isCollision(error: unknown): boolean {

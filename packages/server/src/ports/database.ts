@@ -81,3 +81,8 @@ export class DatabaseError extends Error {
     this.constraint = options.constraint ?? "";
   }
 }
+
+/** Whether the database could not be asked, or not answer: the statement is not at fault. */
+export function isOutage(error: unknown): error is DatabaseError {
+  return error instanceof DatabaseError && (error.kind === "unavailable" || error.kind === "unknown_outcome");
+}

@@ -12,7 +12,7 @@ import {
   sql,
   type TransactionSettings,
 } from "kysely";
-import { type Connection, type Database, DatabaseError, type SqlResult, type SqlValue } from "../ports/database.ts";
+import { type Connection, type Database, isOutage, type SqlResult, type SqlValue } from "../ports/database.ts";
 import type { Schema } from "./schema.ts";
 
 /**
@@ -46,13 +46,9 @@ export async function plannedForValues<T>(store: Kysely<Schema>, work: (tx: Kyse
         return work(tx);
       });
     } catch (error) {
-      if (!isLost(error) || attempt === readingAttempts) throw error;
+      if (!isOutage(error) || attempt === readingAttempts) throw error;
     }
   }
-}
-
-function isLost(error: unknown): boolean {
-  return error instanceof DatabaseError && (error.kind === "unavailable" || error.kind === "unknown_outcome");
 }
 
 function storeWith(driver: StoreDriver): Kysely<Schema> {
