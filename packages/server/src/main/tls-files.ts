@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { readFileSync, unwatchFile, watchFile } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import type { Log } from "../ports/log.ts";
 import type { TlsIdentity } from "../transports/secure-door.ts";
 import { type Config, ConfigError } from "./config.ts";
@@ -36,14 +36,17 @@ export function openTlsFiles({ tls, services }: Pick<Config, "services" | "tls">
 class FollowedFiles implements TlsFiles {
   readonly #paths: readonly string[];
   readonly #read: () => TlsMaterial;
-  readonly #onChange = (): void => this.reload();
+  /** Of the files, before they were last read: what changes while they are read, or before anybody follows, is seen at the next look. */
+  #state: string;
   #material: TlsMaterial;
   #renewed: (material: TlsMaterial) => void = () => {};
   #log: Log | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(paths: readonly string[], read: () => TlsMaterial) {
     this.#paths = paths;
     this.#read = read;
+    this.#state = stateOf(paths);
     this.#material = read();
   }
 
@@ -59,12 +62,18 @@ class FollowedFiles implements TlsFiles {
   follow(renewed: (material: TlsMaterial) => void, log: Log, everyMs = lookEveryMs): void {
     this.#renewed = renewed;
     this.#log = log;
-    // Not fs.watch: certificates are put in place by renaming, and in Kubernetes by changing where a link leads.
-    for (const path of this.#paths) watchFile(path, { interval: everyMs, persistent: false }, this.#onChange);
+    // Not fs.watch: certificates are put in place by renaming, and in Kubernetes by changing where a link leads. Nor fs.watchFile, which
+    // knows nothing of what changed before its first look.
+    this.#timer = setInterval(() => this.#look(), everyMs).unref();
     if (this.endsAt !== undefined && this.endsAt < Date.now()) log.warn(this.#about(), "The TLS certificate has expired");
   }
 
+  #look(): void {
+    if (stateOf(this.#paths) !== this.#state) this.reload();
+  }
+
   reload(): void {
+    this.#state = stateOf(this.#paths);
     try {
       const material = this.#read();
       this.#renewed(material);
@@ -77,12 +86,20 @@ class FollowedFiles implements TlsFiles {
   }
 
   close(): void {
-    for (const path of this.#paths) unwatchFile(path, this.#onChange);
+    clearInterval(this.#timer);
   }
 
   #about(): object {
     return { files: this.#paths, ...(this.endsAt !== undefined && { endsAt: new Date(this.endsAt).toISOString() }) };
   }
+}
+
+/** Two of them differ when a file has changed, or another one is in its place. */
+function stateOf(paths: readonly string[]): string {
+  return paths
+    .map((path) => statSync(path, { bigint: true, throwIfNoEntry: false }))
+    .map((file) => file && [file.dev, file.ino, file.size, file.mtimeNs, file.ctimeNs].join(" "))
+    .join("\n");
 }
 
 function endOf(cert: Buffer): number {

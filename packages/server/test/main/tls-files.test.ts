@@ -91,6 +91,16 @@ describe("the files of TLS", { skip: noOpenssl ?? false }, () => {
     files.close();
   });
 
+  test("what changes while the server starts is read again", async () => {
+    const files = openTlsFiles(configOf(install(authority.issue("earlier"))));
+    const later = authority.issue("later");
+    install(later);
+    const renewed = new Inbox<TlsMaterial>();
+    files.follow((material) => renewed.put(material), noLog, 20);
+    await renewed.find(({ identity }) => identity?.cert.equals(later.cert) === true);
+    files.close();
+  });
+
   async function nameShownBy({ port }: RunningServer): Promise<string | string[] | undefined> {
     const socket = connect({ port, host: "127.0.0.1", ca: authority.cert });
     const { promise, resolve, reject } = Promise.withResolvers<string | string[] | undefined>();
