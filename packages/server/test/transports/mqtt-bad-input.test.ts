@@ -312,6 +312,25 @@ describe("MQTT: bad input", () => {
       await device.packets.until((items) => items.filter(({ cmd }) => cmd === "puback").length === 2);
     });
 
+    test("a packet in two pieces, with another client's packet between them", async () => {
+      await using slow = await open();
+      await using quick = await open();
+      const publish = (payload: string): Buffer =>
+        generate(
+          { cmd: "publish", topic: sendTo(roomId), payload, qos: 1, messageId: 1, dup: false, retain: false },
+          { protocolVersion: 5 },
+        );
+      const [whole, other] = [publish("a".repeat(900)), publish("b".repeat(900))];
+      slow.socket.write(Buffer.concat([generate({ cmd: "pingreq" }), whole.subarray(0, 500)]));
+      await slow.find("pingresp");
+      quick.socket.write(other);
+      await quick.find("puback");
+      slow.socket.write(whole.subarray(500));
+      await slow.find("puback");
+      const { messages } = await ada.messages.listMessages({ roomId, pageSize: 2 });
+      assert.deepEqual(messages.map(({ text }) => text).sort(), ["a".repeat(900), "b".repeat(900)]);
+    });
+
     test("payloads that are not what they say", async () => {
       const json = { contentType: "application/json" };
       for (const text of [

@@ -29,6 +29,8 @@ export class InFlight {
   /** Most unacknowledged events at a time. */
   readonly limit: number;
   #rooms: Map<string, Progress> | undefined;
+  /** The room that was last asked for: most clients have but one, and are asked for it many times a delivery. */
+  #last: Progress | undefined;
   /** Those with something unacknowledged. */
   #busy = none;
   #unacked = 0;
@@ -43,11 +45,11 @@ export class InFlight {
 
   /** The acknowledged `seq` of a room; undefined while nothing is known of it. */
   cursor(roomId: string): number | undefined {
-    return this.#rooms?.get(roomId)?.acked;
+    return this.#of(roomId)?.acked;
   }
 
   sent(roomId: string): number {
-    return this.#rooms?.get(roomId)?.sent ?? 0;
+    return this.#of(roomId)?.sent ?? 0;
   }
 
   cursors(): Iterable<readonly [string, SessionCursor]> {
@@ -61,11 +63,12 @@ export class InFlight {
   }
 
   forget(roomId: string): void {
-    const progress = this.#rooms?.get(roomId);
+    const progress = this.#of(roomId);
     if (!progress) return;
     this.#unacked -= progress.sent - progress.acked - (progress.early?.size ?? 0);
     this.#rest(progress);
     this.#rooms?.delete(roomId);
+    this.#last = undefined;
   }
 
   /** How many events may be sent from this one on: none of them may have the identifier of another room's that is in flight. */
@@ -83,7 +86,7 @@ export class InFlight {
 
   /** Events of a room were sent, up to the last of them. */
   put(roomId: string, first: number, last: number): void {
-    let progress = this.#rooms?.get(roomId);
+    let progress = this.#of(roomId);
     // After a time in which one was not in the room, its log goes on elsewhere.
     if (progress && first > progress.sent + 1) this.forget(roomId);
     if (!progress || first > progress.sent + 1) progress = this.#enter(roomId, first - 1);
@@ -99,8 +102,13 @@ export class InFlight {
 
   /** An event needs no acknowledgement any more. */
   settle(roomId: string, seq: number): void {
-    const progress = this.#rooms?.get(roomId);
+    const progress = this.#of(roomId);
     if (progress) this.#settle(progress, seq);
+  }
+
+  #of(roomId: string): Progress | undefined {
+    if (this.#last?.roomId !== roomId) this.#last = this.#rooms?.get(roomId);
+    return this.#last;
   }
 
   /** Returns how many of the identifiers are those of one room. */
@@ -147,6 +155,7 @@ export class InFlight {
     progress.alone.push(progress);
     this.#rooms ??= new Map();
     this.#rooms.set(roomId, progress);
+    this.#last = progress;
     return progress;
   }
 

@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import { setImmediate as turn } from "node:timers/promises";
+import { readInto } from "../inlet.ts";
 import { PacketCutter } from "./packet-cutter.ts";
 
 /** What is done with what arrives. */
@@ -49,8 +50,7 @@ export class Intake {
     this.#stream = stream;
     this.#owner = owner;
     this.#cutter = new PacketCutter(maxBytes);
-    stream.on("data", (bytes: Buffer) => this.#arrived(bytes));
-    stream.resume();
+    readInto(stream, (bytes) => this.#arrived(bytes));
   }
 
   /** Larger packets are refused from now on. */
@@ -74,7 +74,8 @@ export class Intake {
     const isNext = !this.#reading && this.#cutter.isEmpty && owner.mayRead;
     const taken = isNext && bytes.length <= maxPubackBytes ? owner.takePubacks(bytes) : 0;
     if (taken === bytes.length) return;
-    this.#cutter.push(taken === 0 ? bytes : bytes.subarray(taken));
+    // A copy: the bytes stand in memory that the next read overwrites, whoever's it is.
+    this.#cutter.push(Buffer.from(bytes.subarray(taken)));
     if (this.#reading) this.#stream.pause();
     else this.read();
   }

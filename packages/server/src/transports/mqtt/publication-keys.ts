@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { hash, randomUUID } from "node:crypto";
 import { publicationKey } from "../../domain/publication-key.ts";
 
 /** A publication with QoS 1 or 2 that gives no key of its own. */
@@ -25,7 +25,8 @@ export class PublicationKeys {
 
   /** @param settledAt what was stored before is known to be acknowledged (milliseconds since 1970) */
   keyOf({ packetId, dup, text }: Unkeyed, settledAt: number): string {
-    const family = createHash("sha256").update(`${this.#clientId}\0${packetId}\0${text}`).digest("hex").slice(0, 24);
-    return publicationKey(family, Date.now(), dup ? settledAt : undefined, randomBytes(4).toString("hex"));
+    const family = hash("sha256", `${this.#clientId}\0${packetId}\0${text}`, "hex").slice(0, 24);
+    // The first 32 bits of a UUID are random, and cost a tenth of what randomBytes does.
+    return publicationKey(family, Date.now(), dup ? settledAt : undefined, randomUUID().slice(0, 8));
   }
 }
