@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { Command } from "commander";
-import { startServer } from "../start-server.ts";
+import { launchServer } from "../launch-server.ts";
 
 const help = `
 The bridge takes what devices send to a broker (topics parlor/v1/u/USERNAME/rooms/ROOM_ID/send) and publishes the events of
@@ -44,7 +44,7 @@ async function run({ broker, name, shared }: Options): Promise<void> {
     throw new ConfigError([
       "DATABASE_URL is missing. With the embedded database, the bridge runs inside of parlor serve: set PARLOR_BRIDGE_BROKER there.",
     ]);
-  await startServer(config);
+  await launchServer(config);
 }
 
 export function bridgeCommand(): Command {

@@ -1,6 +1,6 @@
 import { configurationHelp } from "@parlor/server/config-reference";
 import { Command } from "commander";
-import { startServer } from "../start-server.ts";
+import { launchServer } from "../launch-server.ts";
 
 const help = `
 The server runs until it gets SIGTERM or SIGINT (Ctrl-C): then it takes no more work, tells every client where it stands,
@@ -17,7 +17,7 @@ Examples:
 async function run({ services }: { readonly services?: string }): Promise<void> {
   const { loadConfig } = await import("@parlor/server/config");
   const config = loadConfig(services === undefined ? process.env : { ...process.env, PARLOR_SERVICES: services });
-  await startServer(config);
+  await launchServer(config);
 }
 
 export function serveCommand(): Command {
