@@ -14,6 +14,8 @@ const common: IClientOptions = {
   queueQoSZero: false,
   // At each connect it is done anew.
   resubscribe: false,
+  // 18 MB of prepared numbers would save 0.1 µs a packet.
+  writeCache: false,
 };
 
 /** A client that only watches. It connects again and again. */
