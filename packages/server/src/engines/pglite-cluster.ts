@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { PGlite, type PGliteOptions } from "@electric-sql/pglite";
+import { NodeFS } from "@electric-sql/pglite/nodefs";
 import { DurableFiles, startParameters } from "./pglite-files.ts";
 
 export interface ClusterOptions {
@@ -16,24 +17,39 @@ export interface ClusterOptions {
 
 const SYNCS_AT_A_TIME = 4;
 
+export interface ClusterHooks {
+  /** Called after each sync. */
+  readonly onSync: () => void;
+  /** Calls `makeCluster` in a thread that ends with it, and takes along the memory that this took. */
+  readonly make: (directory: string) => Promise<void>;
+}
+
 /**
  * While a database is being made, a file beside it says so: after a crash in between, the half of it is thrown away. Nothing
  * has been acknowledged by then.
  */
-export async function openCluster(options: ClusterOptions, onSync: () => void): Promise<PGlite> {
-  if (options.dataDir === undefined) return start(options, {});
-  const directory = join(options.dataDir, "pglite");
-  const unfinished = join(options.dataDir, "pglite.unfinished");
+export async function openCluster(options: ClusterOptions, { onSync, make }: ClusterHooks): Promise<PGlite> {
+  const { dataDir, template } = options;
+  if (dataDir === undefined) return start(options, {});
+  const directory = join(dataDir, "pglite");
+  const unfinished = join(dataDir, "pglite.unfinished");
   if (existsSync(unfinished)) rmSync(directory, { recursive: true, force: true });
-  const files = () => ({ fs: new DurableFiles(directory, onSync) });
-  if (existsSync(join(directory, "PG_VERSION"))) return start({ ...options, template: undefined }, files());
+  const open = (from: typeof template) => start({ ...options, template: from }, { fs: new DurableFiles(directory, onSync) });
+  if (existsSync(join(directory, "PG_VERSION"))) return open(undefined);
   writeFileSync(unfinished, "The database beside this file is being made.\n");
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const database = await start(options, files());
+  if (template === undefined) await make(directory);
+  const database = await open(template);
   await syncTree(directory);
   rmSync(unfinished);
-  await sync(options.dataDir);
+  await sync(dataDir);
   return database;
+}
+
+/** Makes the files of a database in an empty directory. They are not synced. */
+export async function makeCluster(directory: string, options: ClusterOptions): Promise<void> {
+  const database = await start(options, { fs: new NodeFS(directory) });
+  await database.close();
 }
 
 async function start(options: ClusterOptions, where: Pick<PGliteOptions, "fs">): Promise<PGlite> {

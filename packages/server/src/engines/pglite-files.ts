@@ -4,6 +4,7 @@ import { fsyncSync } from "node:fs";
 import { PGlite } from "@electric-sql/pglite";
 import { NodeFS } from "@electric-sql/pglite/nodefs";
 import { PLAN_CACHE_MODE } from "./pg-statements.ts";
+import { type Loop, leaveParserAsItIs } from "./pglite-tiers.ts";
 
 type InitParameters = Parameters<NodeFS["init"]>;
 type Emscripten = Awaited<ReturnType<NodeFS["init"]>>;
@@ -32,9 +33,10 @@ export class DurableFiles extends NodeFS {
 
   override async init(...parameters: InitParameters): Promise<Emscripten> {
     const { emscriptenOpts } = await super.init(...parameters);
-    const syncing = (module: { NODEFS: unknown }) => {
+    const syncing = (module: Loop & { NODEFS: unknown }) => {
       const { stream_ops: operations } = module.NODEFS as { stream_ops: StreamOperations };
       operations.fsync = (stream) => this.#sync(stream);
+      leaveParserAsItIs(module);
     };
     return { emscriptenOpts: { ...emscriptenOpts, preRun: [...(emscriptenOpts.preRun ?? []), syncing] } };
   }

@@ -1,11 +1,15 @@
 // The thread that PGlite runs in. It takes messages of PostgreSQL's protocol and answers with PostgreSQL's.
-import { parentPort, workerData } from "node:worker_threads";
+import { once } from "node:events";
+import { parentPort, Worker, workerData } from "node:worker_threads";
 import type { PGlite } from "@electric-sql/pglite";
-import { type ClusterOptions, openCluster } from "./pglite-cluster.ts";
+import { type ClusterOptions, makeCluster, openCluster } from "./pglite-cluster.ts";
+import { withoutTierUp } from "./pglite-tiers.ts";
 
 export interface WorkerInput extends ClusterOptions {
   /** One Int32: how often a file was synced. */
   readonly syncs: SharedArrayBuffer;
+  /** With it the thread makes a database there, and ends. */
+  readonly make?: string;
 }
 
 export type WorkerRequest = Uint8Array | "dump" | "close";
@@ -94,8 +98,13 @@ class PgliteWorker {
 }
 
 async function run(port: NonNullable<typeof parentPort>, input: WorkerInput): Promise<void> {
+  if (input.make !== undefined) return makeCluster(input.make, input);
   const syncs = new Int32Array(input.syncs);
-  const database = await openCluster(input, () => Atomics.add(syncs, 0, 1));
+  const make = async (directory: string): Promise<void> => {
+    const workerData: WorkerInput = { ...input, make: directory };
+    await withoutTierUp(() => once(new Worker(new URL(import.meta.url), { workerData, name: "pglite-make" }), "exit"));
+  };
+  const database = await openCluster(input, { onSync: () => Atomics.add(syncs, 0, 1), make });
   const worker = new PgliteWorker(port, database);
   port.on("message", (request: WorkerRequest) => worker.take(request));
   port.postMessage("ready" satisfies WorkerReport);
