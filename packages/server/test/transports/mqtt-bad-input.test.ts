@@ -224,6 +224,27 @@ describe("MQTT: bad input", () => {
       assert.equal(device.packets.items.length, 1);
     });
 
+    test("who says everything at once and hangs up has said it", async () => {
+      const texts = Array.from({ length: 10 }, (_, number) => `on my way out ${number}`);
+      for (const text of texts) {
+        const packets: Packet[] = [
+          connectPacket({ clientId: "hasty" }),
+          { cmd: "publish", topic: sendTo(roomId), payload: text, qos: 0, dup: false, retain: false },
+          { cmd: "disconnect" },
+        ];
+        const device = await RawMqtt.open(server.port);
+        device.socket.end(Buffer.concat(packets.map((packet) => generate(packet, { protocolVersion: 5 }))));
+        await device.closed;
+      }
+      // The last one may still be on its way into the log; what is sent after it is behind it there.
+      await ada.messages.sendMessage({ roomId, text: "all gone?", clientMessageId: "after them" });
+      const { messages } = await ada.messages.listMessages({ roomId, pageSize: 50 });
+      assert.deepEqual(
+        messages.map(({ text }) => text).filter((text) => text.startsWith("on my way")),
+        texts,
+      );
+    });
+
     test("packets that come before the CONNACK are taken after it", async () => {
       const device = await RawMqtt.open(server.port);
       device.socket.write(
