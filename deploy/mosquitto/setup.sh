@@ -10,7 +10,7 @@ Usage:
   setup.sh grant NAME ROOM_ID  lets a user read the events of a room
 
 The folder of Mosquitto is $MOSQUITTO_DIR (/etc/mosquitto). Passwords are asked for, or taken from $MOSQUITTO_PASSWORD.
-Afterwards: systemctl reload mosquitto
+Afterwards: systemctl restart mosquitto (after `install`), systemctl reload mosquitto (after the others)
 TEXT
 }
 
@@ -42,6 +42,10 @@ case ${1:-} in
   install)
     mkdir -p "$folder/conf.d"
     sed "s|/etc/mosquitto/parlor|$folder/parlor|" "$here/parlor.conf" >"$folder/conf.d/parlor.conf"
+    # Mosquitto takes this once, and Debian's own file has it.
+    if grep -qs '^persistence_location' "$folder/mosquitto.conf"; then
+      sed -i '/^persistence_location/d' "$folder/conf.d/parlor.conf"
+    fi
     [ -e "$acl" ] || cp "$here/parlor.acl" "$acl"
     set_password parlor-bridge
     ;;

@@ -59,8 +59,31 @@ export function mqttRoots({ messages }: Contract): MqttRoots {
 }
 
 export function mqttMessages({ requests: asked, answers }: MqttRoots): Schema {
-  return Object.fromEntries([...asked, ...answers].map((desc) => [desc.name, payload(desc)]));
+  return { ...Object.fromEntries([...asked, ...answers].map((desc) => [desc.name, payload(desc)])), MqttRefusal: refusal };
 }
+
+/** The one payload that is not a message of the contract. */
+const refusal: Schema = {
+  name: "MqttRefusal",
+  title: "Refusal",
+  summary: "What was published, and why it was refused.",
+  payload: {
+    type: "object",
+    properties: {
+      topic: { type: "string", description: "Where it was published." },
+      error: { $ref: "#/components/schemas/Error" },
+    },
+    required: ["topic", "error"],
+  },
+  examples: [
+    {
+      payload: {
+        topic: "parlor/v1/rooms/0199a5c4-7d10-7c3e-9f43-1a2b3c4d5e01/send",
+        error: { code: "PERMISSION_DENIED", reason: "READ_ONLY", message: "You may only read here." },
+      },
+    },
+  ],
+};
 
 export function mqttChannels(): Schema {
   const published = Object.entries(requests).map(([name, { address, summary, request }]) => [name, channel(address, summary, [request])]);
@@ -70,6 +93,7 @@ export function mqttChannels(): Schema {
       "Event",
     ]),
     mqttGaps: channel("parlor/v1/me/gaps", "What retention removed before a session that comes back got it.", ["Gap"]),
+    mqttErrors: channel("parlor/v1/me/errors", "What was refused of what the caller published without a response topic.", ["MqttRefusal"]),
     mqttReplies: channel(
       "parlor/v1/me/replies/{name}",
       "The caller's own response topics.",
@@ -98,6 +122,7 @@ export function mqttOperations(): Schema {
     ...Object.fromEntries(taken),
     mqttEvents: published("mqttEvents", "Publishes an event of a room.", "Event", 1),
     mqttGaps: published("mqttGaps", "Says, after the CONNACK, what will not come.", "Gap", 0),
+    mqttErrors: published("mqttErrors", "Says why a publication was refused.", "MqttRefusal", 0),
   };
 }
 

@@ -34,7 +34,13 @@ function forClients(config: Config, base: string): Place[] {
     ["REST", `${base}/api/v1`],
     ["WebSocket", `${base.replace(/^http/, "ws")}/api/v1/realtime`],
     ["gRPC", grpc],
+    ...mqttPlace(config, base),
   ];
+}
+
+function mqttPlace({ server: { mqtt, mqttPort } }: Config, base: string): Place[] {
+  const place = `${base.replace(/^http/, "mqtt")}${mqttPort === undefined ? "" : `, and alone on port ${mqttPort}`}`;
+  return mqtt ? [["MQTT", place]] : [];
 }
 
 function openness(config: Config): string {

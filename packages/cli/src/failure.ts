@@ -27,13 +27,24 @@ interface Refusal {
   readonly message: string;
   readonly retryAfterMs?: number;
   readonly requestId: string;
+  readonly cause?: unknown;
 }
 
 const unavailable = 14;
 const unauthenticated = 16;
 
-function refusalText({ code, message, retryAfterMs, requestId }: Refusal): string {
-  const lines = [message];
+/** What is at the bottom of an error: fetch says only that it failed. */
+function rootOf(cause: unknown): string {
+  let root = cause;
+  while (root instanceof Error && root.cause !== undefined) root = root.cause;
+  if (!(root instanceof Error)) return "";
+  // OpenSSL's messages are for its own developers, and of several addresses tried there is no message.
+  const readable = root.message !== "" && !root.message.includes("\n");
+  return ` (${readable ? root.message : (root as NodeJS.ErrnoException).code})`;
+}
+
+function refusalText({ code, message, retryAfterMs, requestId, cause }: Refusal): string {
+  const lines = [`${message}${rootOf(cause)}`];
   if (retryAfterMs !== undefined) lines.push(`Try again in ${Math.ceil(retryAfterMs / 1000)} s.`);
   if (code === unauthenticated) lines.push("Log in with `parlor login`, or set PARLOR_TOKEN.");
   if (code === unavailable) lines.push("Is the server running, and PARLOR_URL right? The default is http://localhost:8080.");
@@ -50,6 +61,11 @@ function isPortTaken(error: Error): error is Error & { readonly port: number } {
   return "code" in error && error.code === "EADDRINUSE" && "port" in error;
 }
 
+function portTaken(port: number): string {
+  const setting = ["PARLOR_GRPC_PORT", "PARLOR_MQTT_PORT"].find((name) => process.env[name] === String(port)) ?? "PORT";
+  return `Port ${port} is taken by another program. Stop that one, or set ${setting} to another number.`;
+}
+
 function describe(error: unknown): { readonly text: string; readonly exitCode: number } {
   if (error instanceof UsageError) return { text: error.message, exitCode: error.exitCode };
   if (!(error instanceof Error)) return { text: String(error), exitCode: exitCodes.failed };
@@ -58,11 +74,7 @@ function describe(error: unknown): { readonly text: string; readonly exitCode: n
     const refusal = error as unknown as Refusal;
     return { text: refusalText(refusal), exitCode: refusalExit(refusal.code) };
   }
-  if (isPortTaken(error))
-    return {
-      text: `Port ${error.port} is taken by another program. Stop that one, or set PORT to another number.`,
-      exitCode: exitCodes.failed,
-    };
+  if (isPortTaken(error)) return { text: portTaken(error.port), exitCode: exitCodes.failed };
   if (error.name === "DatabaseError") return { text: `The database: ${error.message}`, exitCode: exitCodes.unreachable };
   return { text: process.env["PARLOR_LOG_LEVEL"] === "debug" ? (error.stack ?? error.message) : error.message, exitCode: exitCodes.failed };
 }

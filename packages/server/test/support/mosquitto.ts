@@ -34,12 +34,13 @@ export class Mosquitto implements AsyncDisposable {
     const port = await freePort();
     const broker = new Mosquitto(folder, port);
     mkdirSync(join(folder, "data"));
+    // As Debian has it.
+    const own = ["persistence true", `persistence_location ${join(folder, "data")}/`, `include_dir ${join(folder, "conf.d")}`, ""];
+    writeFileSync(join(folder, "mosquitto.conf"), own.join("\n"));
     broker.#setUp("install");
     const file = join(folder, "conf.d", "parlor.conf");
     const user = execFileSync("id", ["-un"], { encoding: "utf8" }).trim();
-    const text = readFileSync(file, "utf8")
-      .replace("listener 1883", `user ${user}\nlistener ${port} 127.0.0.1`)
-      .replace("/var/lib/mosquitto/", `${join(folder, "data")}/`);
+    const text = readFileSync(file, "utf8").replace("listener 1883", `user ${user}\nlistener ${port} 127.0.0.1`);
     writeFileSync(file, [text, ...config, ""].join("\n"));
     await broker.restart();
     return broker;
@@ -62,7 +63,7 @@ export class Mosquitto implements AsyncDisposable {
 
   async restart(): Promise<void> {
     await this.kill();
-    this.#process = spawn(binary, ["-c", join(this.#folder, "conf.d", "parlor.conf")], { stdio: "ignore" });
+    this.#process = spawn(binary, ["-c", join(this.#folder, "mosquitto.conf")], { stdio: "ignore" });
     await listening(this.port, this.#process);
   }
 

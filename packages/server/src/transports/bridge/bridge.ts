@@ -34,6 +34,9 @@ interface Leader {
   readonly limit: PacketLimit;
 }
 
+/** MQTT 5, section 3.14.2.1. */
+const SESSION_TAKEN_OVER = 0x8e;
+
 /** The session at the broker of whichever bridge leads: what one has not acknowledged, the next one gets. */
 const LEADERS_SESSION = "parlor-bridge";
 
@@ -86,6 +89,10 @@ export class Bridge {
       if (topic === LEADER) this.#leadership.take(payload.toString());
     });
     client.on("close", () => this.#leadership.lost());
+    client.on("disconnect", ({ reasonCode }) => {
+      if (reasonCode === SESSION_TAKEN_OVER)
+        log.warn({ broker, name }, "Another bridge of this name is there: give each its own PARLOR_BRIDGE_NAME.");
+    });
     client.on("error", (error) => log.warn({ broker, reason: error.message }, "The bridge cannot reach the broker; it tries again."));
     return client;
   }

@@ -64,7 +64,10 @@ export class Intake {
     this.#reading = true;
     const slice = new Slice();
     const wait = this.#takeAll(slice);
-    if (!wait) return this.#rest();
+    if (!wait) {
+      this.#rest();
+      return;
+    }
     // So that the client's end is not heard, which closes the connection, before what came ahead of it is carried out.
     if (!this.#cutter.isEmpty) this.#stream.pause();
     void this.#goOn(wait, slice);

@@ -14,7 +14,7 @@ const maxInFlight = 512;
 export async function callerOf(api: Api, { token, username }: ConnectRequest, origin: Origin): Promise<Caller> {
   const caller = await api.authenticate(token, origin);
   if (!caller) throw refusedSignIn("Give an access token or API token as the password.");
-  // The name is there for the client's own order: who somebody is comes from the token alone.
+  // Who somebody is comes from the token alone; a name that is given must not say something else.
   if (username !== undefined && username !== "" && username.toLowerCase() !== caller.username)
     throw refusedSignIn("The user name is not that of the token's owner.");
   return caller;
