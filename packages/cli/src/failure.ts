@@ -40,7 +40,8 @@ function rootOf(cause: unknown): string {
   if (!(root instanceof Error)) return "";
   // OpenSSL's messages are for its own developers, and of several addresses tried there is no message.
   const readable = root.message !== "" && !root.message.includes("\n");
-  return ` (${readable ? root.message : (root as NodeJS.ErrnoException).code})`;
+  const text = readable ? root.message : (root as NodeJS.ErrnoException).code;
+  return text === undefined ? "" : ` (${text})`;
 }
 
 function refusalText({ code, message, retryAfterMs, requestId, cause }: Refusal): string {

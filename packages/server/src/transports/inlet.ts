@@ -1,6 +1,5 @@
-import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { TLSSocket } from "node:tls";
+import { isPlainSocket } from "./plain-socket.ts";
 
 /** Told of what arrives. The bytes are another's as soon as it returns: what it keeps it has to copy. */
 export type Arrived = (bytes: Buffer) => void;
@@ -21,14 +20,14 @@ const space = Buffer.allocUnsafeSlow(64 * 1024);
  */
 export function readInto(stream: Duplex, arrived: Arrived): void {
   stream.on("data", arrived);
-  if (stream instanceof Socket && !(stream instanceof TLSSocket)) readPast(stream as unknown as Internals, arrived);
+  if (isPlainSocket(stream)) readPast(stream as unknown as Internals, arrived);
   stream.resume();
 }
 
 function readPast(socket: Internals, arrived: Arrived): void {
-  const named = (name: string): symbol | undefined => Object.getOwnPropertySymbols(socket).find(({ description }) => description === name);
-  const [buffer, callback] = [named("kBuffer"), named("kBufferCb")];
-  if (!buffer || !callback || !named("kBufferGen") || !socket._handle?.useUserBuffer) return;
+  const own = new Map(Object.getOwnPropertySymbols(socket).map((symbol) => [symbol.description, symbol]));
+  const [buffer, callback] = [own.get("kBuffer"), own.get("kBufferCb")];
+  if (!buffer || !callback || !own.has("kBufferGen") || !socket._handle?.useUserBuffer) return;
   socket[buffer] = space;
   socket[callback] = (length: number) => arrived(space.subarray(0, length));
   socket._handle.useUserBuffer(space);

@@ -1,8 +1,7 @@
 import { writeSync } from "node:fs";
-import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { TLSSocket } from "node:tls";
 import type { Passage } from "../realtime/sink.ts";
+import { isPlainSocket } from "./plain-socket.ts";
 
 /** What Node keeps of an open socket; its documentation says nothing of it, so that all of this may be missing. */
 interface Handle {
@@ -29,7 +28,7 @@ export class Outlet implements Passage {
 
   constructor(stream: Duplex) {
     this.#stream = stream;
-    this.#handle = stream instanceof Socket && !(stream instanceof TLSSocket) ? (stream as Handled)._handle : undefined;
+    this.#handle = isPlainSocket(stream) ? (stream as Handled)._handle : undefined;
     // Asked once: for each delivery it would cost a tenth of the write.
     this.#fd = this.#handle?.fd ?? -1;
   }
