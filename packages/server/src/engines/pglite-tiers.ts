@@ -15,30 +15,13 @@ export function leaveParserAsItIs(module: Loop): void {
   const loopOnce = module._PostgresMainLoopOnce;
   module._PostgresMainLoopOnce = () => {
     module._PostgresMainLoopOnce = loopOnce;
-    forbid();
-    try {
-      loopOnce();
-    } finally {
-      permit();
-    }
+    using _ = withoutTierUp();
+    loopOnce();
   };
 }
 
-/** Nothing that is first called meanwhile is optimized. */
-export async function withoutTierUp<T>(work: () => Promise<T>): Promise<T> {
-  forbid();
-  try {
-    return await work();
-  } finally {
-    permit();
-  }
-}
-
-function forbid(): void {
-  // That is: no function but the first.
+/** Until it is disposed of, nothing that is first called is optimized, but for the module's first function. */
+export function withoutTierUp(): Disposable {
   setFlagsFromString("--wasm-tier-up-filter=0");
-}
-
-function permit(): void {
-  setFlagsFromString("--wasm-tier-up-filter=-1");
+  return { [Symbol.dispose]: () => setFlagsFromString("--wasm-tier-up-filter=-1") };
 }

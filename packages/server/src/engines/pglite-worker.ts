@@ -102,7 +102,8 @@ async function run(port: NonNullable<typeof parentPort>, input: WorkerInput): Pr
   const syncs = new Int32Array(input.syncs);
   const make = async (directory: string): Promise<void> => {
     const workerData: WorkerInput = { ...input, make: directory };
-    await withoutTierUp(() => once(new Worker(new URL(import.meta.url), { workerData, name: "pglite-make" }), "exit"));
+    using _ = withoutTierUp();
+    await once(new Worker(new URL(import.meta.url), { workerData, name: "pglite-make" }), "exit");
   };
   const database = await openCluster(input, { onSync: () => Atomics.add(syncs, 0, 1), make });
   const worker = new PgliteWorker(port, database);
